@@ -1,0 +1,3 @@
+module github.com/fastopen-go/fastopen
+
+go 1.26
