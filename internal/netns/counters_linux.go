@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -83,7 +84,8 @@ const (
 )
 
 // FlushTCPMetrics makes the kernel of h forget what it knows of every peer:
-// Fast Open cookies, MSS, round-trip times and failures.
+// Fast Open cookies, MSS, round-trip times and failures. Only root may: the
+// right to administer a user namespace is not enough, and the test is skipped.
 func (h *Host) FlushTCPMetrics(t testing.TB) {
 	t.Helper()
 	family, err := h.nl.GenlFamilyGet(tcpMetricsFamily)
@@ -96,6 +98,9 @@ func (h *Host) FlushTCPMetrics(t testing.TB) {
 		req.AddData(&nl.Genlmsg{Command: tcpMetricsDel, Version: tcpMetricsVersion})
 		_, err = req.Execute(unix.NETLINK_GENERIC, 0)
 	})
+	if errors.Is(err, unix.EPERM) {
+		unavailable(t, "flush TCP metrics", err, "run as root")
+	}
 	if err != nil {
 		t.Fatalf("host %s: flush TCP metrics: %v", h, err)
 	}

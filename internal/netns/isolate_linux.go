@@ -46,7 +46,7 @@ func Isolate(t *testing.T) bool {
 	}
 	here, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
-		unavailable(t, err)
+		noNamespace(t, err)
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -71,7 +71,7 @@ func Isolate(t *testing.T) bool {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
-		unavailable(t, err)
+		noNamespace(t, err)
 	}
 	err = cmd.Wait()
 	r.flush()
@@ -97,14 +97,18 @@ func isolated(t testing.TB) bool {
 	return true
 }
 
-// unavailable ends a test that cannot have its namespace.
-func unavailable(t testing.TB, err error) {
+// unavailable ends a test that this machine or user does not permit.
+func unavailable(t testing.TB, what string, err error, remedy string) {
 	t.Helper()
-	const remedy = "run as root or allow unprivileged user namespaces"
 	if os.Getenv("FASTOPEN_CI") == "1" {
-		t.Fatalf("network namespace: %v, and FASTOPEN_CI=1 forbids to skip: %s", err, remedy)
+		t.Fatalf("%s: %v, and FASTOPEN_CI=1 forbids to skip: %s", what, err, remedy)
 	}
-	t.Skipf("network namespace: %v: %s", err, remedy)
+	t.Skipf("%s: %v: %s", what, err, remedy)
+}
+
+func noNamespace(t testing.TB, err error) {
+	t.Helper()
+	unavailable(t, "network namespace", err, "run as root or allow unprivileged user namespaces")
 }
 
 func freshNamespace() *syscall.SysProcAttr {
