@@ -39,8 +39,8 @@ func Veth(t testing.TB, a, b *Host, addrs ...netip.Prefix) (devA, devB string) {
 		t.Fatalf("join hosts %s and %s by veth: %v", a, b, err)
 	}
 	toA, toB := share(addrs)
-	a.configure(t, devA, toA)
-	b.configure(t, devB, toB)
+	a.Up(t, devA, toA...)
+	b.Up(t, devB, toB...)
 	a.awaitCarrier(t, devA)
 	b.awaitCarrier(t, devB)
 	return devA, devB
@@ -69,8 +69,8 @@ func (h *Host) nextDevice(kind string) string {
 	return kind + strconv.Itoa(h.ends-1)
 }
 
-// configure gives a device its addresses and brings it up.
-func (h *Host) configure(t testing.TB, device string, addrs []netip.Prefix) {
+// Up gives a device of h addresses and brings it up.
+func (h *Host) Up(t testing.TB, device string, addrs ...netip.Prefix) {
 	t.Helper()
 	link, err := h.nl.LinkByName(device)
 	if err != nil {
@@ -93,6 +93,18 @@ func (h *Host) configure(t testing.TB, device string, addrs []netip.Prefix) {
 	}
 	if err := h.nl.LinkSetUp(link); err != nil {
 		t.Fatalf("host %s: bring up %s: %v", h, device, err)
+	}
+}
+
+// Delete removes a device of h.
+func (h *Host) Delete(t testing.TB, device string) {
+	t.Helper()
+	link, err := h.nl.LinkByName(device)
+	if err == nil {
+		err = h.nl.LinkDel(link)
+	}
+	if err != nil {
+		t.Fatalf("host %s: delete device %s: %v", h, device, err)
 	}
 }
 
