@@ -1,0 +1,42 @@
+// Package fastopen opens and accepts TCP connections whose first bytes ride
+// in the SYN (TCP Fast Open, RFC 7413), so that a cold request takes one
+// round trip instead of two. It drives the operating system's own Fast Open.
+//
+// # Usage
+//
+// A [Dialer] takes the place of a [net.Dialer], and a [ListenConfig] that of
+// a [net.ListenConfig]:
+//
+//	t := http.DefaultTransport.(*http.Transport).Clone()
+//	t.DialContext = new(fastopen.Dialer).DialContext
+//
+//	l, err := fastopen.Listen("tcp", ":8080")
+//
+// What may ride in a SYN can reach the server twice. So a [Policy] decides:
+// by default a TLS ClientHello and an HTTP request that is safe to repeat,
+// and nothing else. Who holds the bytes and knows that they are harmless
+// calls [Dialer.DialEarly].
+//
+// [Conn.Outcome] says afterwards what happened, and [Listener.Stats] counts.
+// A server sees with [Conn.Early] whether bytes came in the SYN, and with
+// [Conn.Confirmed] when they are known to be no repetition.
+//
+// # Falling back
+//
+// Nothing fails because Fast Open does not work: not where the host, the
+// server or something between them lacks it or breaks it. An attempt that
+// gets no answer is joined by a plain one after [Dialer.FallbackDelay], and
+// what failed is remembered for its destination for a while
+// ([Dialer.Cache]).
+//
+// # Limitations
+//
+// Data rides in the SYN only from the second connection on: the first one
+// asks for the cookie. The kernel keeps cookies, for all programs of a
+// network namespace and by pair of addresses.
+//
+// On macOS, FreeBSD and Windows data rides in SYNs only by
+// [Dialer.DialEarly], since their connect calls want the bytes at once;
+// connections by [Dialer.DialContext] are plain there, and their Outcome
+// says so.
+package fastopen

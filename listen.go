@@ -1,0 +1,259 @@
+package fastopen
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/fastopen-go/fastopen/internal/sockopt"
+	"github.com/fastopen-go/fastopen/tfo"
+)
+
+// DefaultQueue is [ListenConfig.Queue] where that is zero. It is also what
+// Linux allows by default (net.core.somaxconn).
+const DefaultQueue = 4096
+
+// A ListenConfig makes listeners that grant Fast Open cookies and accept
+// data in SYNs. Its fields are those of [net.ListenConfig] where it has
+// them; the zero value works. A host without Fast Open gives plain
+// listeners, never an error: [Listener.FastOpen] tells.
+type ListenConfig struct {
+	// Control is as in [net.ListenConfig]. It runs after the ListenConfig
+	// has set its own options on the socket.
+	Control func(network, address string, c syscall.RawConn) error
+
+	// KeepAlive and KeepAliveConfig are as in [net.ListenConfig].
+	KeepAlive       time.Duration
+	KeepAliveConfig net.KeepAliveConfig
+
+	// Queue is the greatest number of connections that may at one time have
+	// been opened by a SYN with a valid cookie and not yet have finished
+	// their handshake. Further clients connect the plain way until it falls,
+	// and get no cookie. So it should be large, since one client on a slow
+	// path holds a place for a round trip and a vanished one for minutes
+	// (127 s on Linux), and it is a limit on what somebody with a valid
+	// cookie can make the server do with forged SYNs. The kernel cuts it to
+	// the greatest listen backlog. Zero means [DefaultQueue]; negative means
+	// no Fast Open.
+	Queue int
+
+	// Keys are what the listener makes cookies with. Whenever the Keyring
+	// is given other keys, so is the listener, at once; the kernel keeps the
+	// primary and the first backup. Nil, or an empty Keyring, means the
+	// host's keys. If the listener cannot be given its keys it has no Fast
+	// Open, since it would grant cookies that no other host accepts.
+	Keys *tfo.Keyring
+
+	// NoCookie accepts data in SYNs without a cookie, from anybody, and
+	// grants none (TCP_FASTOPEN_NO_COOKIE; Linux only). Anybody can then
+	// make the server send its first answer to a victim of their choice.
+	NoCookie bool
+
+	mptcp bool
+}
+
+// SetMultipathTCP says whether to listen with Multipath TCP where the kernel
+// has it.
+//
+// Unlike in package net, the default is not to: Linux leaves the timestamp
+// option out of every SYN-ACK that grants a cookie on such a listener, and
+// does not keep SYNs for it, so that [Listener.Stats] cannot tell a client
+// that asked for a cookie from one without Fast Open. Data in SYNs is
+// accepted either way.
+func (lc *ListenConfig) SetMultipathTCP(use bool) { lc.mptcp = use }
+
+// MultipathTCP reports whether Multipath TCP will be used where the kernel
+// has it.
+func (lc *ListenConfig) MultipathTCP() bool { return lc.mptcp }
+
+// Listen announces on a TCP address with a zero [ListenConfig].
+func Listen(network, address string) (*Listener, error) {
+	var lc ListenConfig
+	return lc.Listen(context.Background(), network, address)
+}
+
+// Listen announces on a TCP address, like [net.ListenConfig.Listen]. The
+// network must be "tcp", "tcp4" or "tcp6".
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*Listener, error) {
+	if !isTCP(network) {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
+	}
+	l := &Listener{}
+	nlc := net.ListenConfig{
+		KeepAlive:       lc.KeepAlive,
+		KeepAliveConfig: lc.KeepAliveConfig,
+		Control: func(network, address string, c syscall.RawConn) error {
+			if sockopt.EnableBeforeListen {
+				l.err = control(c, lc.enable)
+			}
+			if lc.Control != nil {
+				return lc.Control(network, address, c)
+			}
+			return nil
+		},
+	}
+	nlc.SetMultipathTCP(lc.mptcp)
+	nl, err := nlc.Listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	l.TCPListener = nl.(*net.TCPListener)
+	if !sockopt.EnableBeforeListen {
+		l.err = onSocket(l.TCPListener, lc.enable)
+	}
+	if lc.Keys != nil && l.err == nil {
+		l.stop = lc.Keys.OnChange(l.setKeys)
+		l.setKeys(lc.Keys.Keys()) // those of a change in between
+	}
+	return l, nil
+}
+
+// enable sets the options of a listening socket.
+func (lc *ListenConfig) enable(fd uintptr) error {
+	queue := lc.Queue
+	switch {
+	case queue < 0:
+		return errOff
+	case queue == 0:
+		queue = DefaultQueue
+	}
+	if lc.Keys != nil {
+		if err := setKeys(fd, lc.Keys.Keys()); err != nil {
+			return err
+		}
+	}
+	if lc.NoCookie {
+		if err := sockopt.SetNoCookie(fd); err != nil {
+			return err
+		}
+	}
+	if err := sockopt.Enable(fd, queue); err != nil {
+		return err
+	}
+	// Without it there is less to tell in Stats, which is no reason to do
+	// without Fast Open.
+	_ = sockopt.SaveSYN(fd)
+	return nil
+}
+
+var errOff = errors.New("fastopen: Fast Open was switched off by ListenConfig.Queue")
+
+func setKeys(fd uintptr, keys tfo.Keys) error {
+	if keys.IsZero() {
+		return nil
+	}
+	return sockopt.SetKeys(fd, keys.AppendRaw(nil))
+}
+
+// A Listener is a TCP listener whose connections can arrive with data in
+// their SYN. Such a connection is accepted at its SYN, before the client has
+// proved to be there: see [Conn.Early] and [Conn.Confirmed].
+type Listener struct {
+	*net.TCPListener
+
+	mu    sync.Mutex
+	err   error  // why there is no Fast Open
+	stop  func() // of the Keyring's news
+	stats [5]atomic.Uint64
+}
+
+// FastOpen returns nil if the operating system took the listener's Fast Open
+// settings, and otherwise what kept it from that: [errors.ErrUnsupported] on
+// a system that has no Fast Open. That the host's own switch is off does not
+// count, since it can be put on at any time and takes effect at once (on
+// Linux, bit 2 of net.ipv4.tcp_fastopen).
+func (l *Listener) FastOpen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// setKeys gives the listener keys while it runs. If that fails, Fast Open is
+// switched off.
+func (l *Listener) setKeys(keys tfo.Keys) {
+	err := onSocket(l.TCPListener, func(fd uintptr) error {
+		err := setKeys(fd, keys)
+		if err != nil {
+			_ = sockopt.Enable(fd, 0)
+		}
+		return err
+	})
+	if err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.err = err
+	}
+}
+
+// Accept waits for the next connection, which is a [*Conn].
+func (l *Listener) Accept() (net.Conn, error) {
+	c, err := l.AcceptConn()
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptConn is Accept with the type that it returns.
+func (l *Listener) AcceptConn() (*Conn, error) {
+	tc, err := l.TCPListener.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{accepted: newAccepted(tc)}
+	c.tc.Store(tc)
+	c.open.Store(true)
+	l.count(c.accepted.out)
+	return c, nil
+}
+
+// Close stops listening. Connections that were accepted stay.
+func (l *Listener) Close() error {
+	if l.stop != nil {
+		l.stop()
+	}
+	return l.TCPListener.Close()
+}
+
+// Stats counts the connections that a listener has accepted, by what their
+// SYN brought.
+type Stats struct {
+	Accepted  uint64 // all of them, the sum of the others
+	Data      uint64 // data in the SYN that was accepted
+	Cookie    uint64 // a valid cookie and no data: opened early all the same
+	Requested uint64 // a request for a cookie
+	Refused   uint64 // a cookie that was not honoured: old, foreign, or the queue was full
+	Plain     uint64 // no Fast Open in it, or nothing known of it
+}
+
+// Stats returns the listener's counters.
+func (l *Listener) Stats() Stats {
+	s := Stats{
+		Data:      l.stats[0].Load(),
+		Cookie:    l.stats[1].Load(),
+		Requested: l.stats[2].Load(),
+		Refused:   l.stats[3].Load(),
+		Plain:     l.stats[4].Load(),
+	}
+	s.Accepted = s.Data + s.Cookie + s.Requested + s.Refused + s.Plain
+	return s
+}
+
+func (l *Listener) count(o tfo.Outcome) {
+	i := 4
+	switch {
+	case o.Status == tfo.DataAccepted:
+		i = 0
+	case o.Status == tfo.Off && o.Cause == tfo.NoData:
+		i = 1
+	case o.Status == tfo.CookieRequested:
+		i = 2
+	case o.Status == tfo.FellBack:
+		i = 3
+	}
+	l.stats[i].Add(1)
+}
