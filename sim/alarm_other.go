@@ -1,0 +1,5 @@
+//go:build !linux
+
+package sim
+
+func newRealAlarm() (alarm, error) { return newTimerAlarm(), nil }
