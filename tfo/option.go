@@ -2,143 +2,148 @@ package tfo
 
 import "encoding/binary"
 
-// A Form says how the option is written on the wire.
+// A Form is one of the two ways in which the option is written.
 type Form uint8
 
 const (
-	// Standard is option kind 34, the form RFC 7413 registered. It is the
-	// zero value.
+	// Standard is option kind 34, which RFC 7413 registered. It is the zero
+	// value.
 	Standard Form = iota
-	// Experimental is option kind 254 with the 16-bit identifier 0xF989 (RFC
-	// 6994), which hosts spoke before kind 34 was assigned and some still do.
+	// Experimental is option kind 254 with the 16-bit experiment identifier
+	// 0xF989 (RFC 6994), which hosts used before kind 34 was assigned. Linux
+	// still accepts it and answers in kind.
 	Experimental
 )
 
-// Numbers of the option. The lengths include the kind and length bytes.
+// Numbers of the option on the wire.
 //
 // "Kind            1 byte: value = 34"
 // https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
 const (
 	KindStandard     = 34     // option kind of the Standard form
 	KindExperimental = 254    // option kind of the Experimental form
-	ExperimentID     = 0xF989 // what follows kind and length in the Experimental form
+	ExperimentID     = 0xF989 // follows kind and length in the Experimental form, big-endian
 
-	// MaxOptionLen is the longest option Append writes: the Experimental
-	// form with a cookie of MaxCookieLen bytes.
-	MaxOptionLen = experimentalBase + MaxCookieLen
+	// MaxOptionLen is the length in bytes of the longest option there is: the
+	// Experimental form with a cookie of 16 bytes.
+	MaxOptionLen = experimentalHeader + MaxCookieLen
 
-	standardBase     = 2 // kind, length
-	experimentalBase = 4 // kind, length, identifier
+	standardHeader     = 2 // kind, length
+	experimentalHeader = 4 // kind, length, identifier
 
-	kindEOL = 0
-	kindNOP = 1
+	kindEnd = 0
+	kindNop = 1
 )
 
-// An Option is the Fast Open option of a SYN or SYN-ACK. Without a cookie it
-// is the request for one. The zero Option is a request in the Standard form.
+// String returns "kind 34" or "kind 254".
+func (f Form) String() string {
+	if f == Experimental {
+		return "kind 254"
+	}
+	return "kind 34"
+}
+
+// An Option is the Fast Open option of a SYN or SYN-ACK. One without a cookie
+// asks for a cookie. The zero Option is such a request in the Standard form.
 //
-// An Option is a value: it can be copied and compared with ==, but a cookie
-// that proves something is compared with [Cookie.Equal].
+// An Option is a value, as its [Cookie] is.
 type Option struct {
 	Form   Form
 	Cookie Cookie
 }
 
-// IsRequest reports whether the option carries no cookie and so asks for one.
+// IsRequest reports whether the option asks for a cookie, having none.
 func (o Option) IsRequest() bool { return o.Cookie.IsZero() }
 
-// Len returns the bytes the option takes on the wire, padding not included: 2
-// for a request in the Standard form, 12 for an Experimental option with a
-// cookie of 8 bytes.
+// Len returns the bytes the option takes on the wire, without padding: from 2,
+// for a request in the Standard form, to MaxOptionLen. With a cookie of 8 bytes
+// it is 10 in the Standard form and 12 in the Experimental.
 func (o Option) Len() int {
 	if o.Form == Experimental {
-		return experimentalBase + o.Cookie.Len()
+		return experimentalHeader + o.Cookie.Len()
 	}
-	return standardBase + o.Cookie.Len()
+	return standardHeader + o.Cookie.Len()
 }
 
-// Append appends the option as it goes on the wire, without padding, and
-// returns the extended slice. It does not allocate where dst has o.Len()
-// bytes to spare.
+// Append appends the option as it goes on the wire, without padding. It does not
+// allocate where dst has room.
+//
+// "The client sends a SYN packet with a Fast Open option with a Length field of
+// 2 (empty cookie field)": https://www.rfc-editor.org/errata/eid4239
 func (o Option) Append(dst []byte) []byte {
 	if o.Form == Experimental {
-		dst = append(dst, KindExperimental, byte(o.Len()))
-		dst = binary.BigEndian.AppendUint16(dst, ExperimentID)
+		dst = append(dst, KindExperimental, byte(o.Len()), ExperimentID>>8, ExperimentID&0xff)
 	} else {
 		dst = append(dst, KindStandard, byte(o.Len()))
 	}
 	return o.Cookie.Append(dst)
 }
 
-// ParseOption finds the Fast Open option in the options of a SYN or SYN-ACK:
-// everything between the fixed TCP header and the payload. It reports false
-// when there is none, or none that counts. It does not allocate and keeps no
-// reference to options.
+// ParseOption looks for the Fast Open option among the options of a SYN or
+// SYN-ACK, which are all the bytes between the fixed part of the TCP header and
+// the payload. It reports false if there is none that counts. It does not
+// allocate and keeps nothing of options.
 //
-// Options mean nothing on segments without SYN: do not call it for them.
+// The option means something on segments with SYN only: do not look for it on
+// others (https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1).
 //
-// Where options repeat or are malformed it decides as Linux does:
-//   - an option with an odd cookie length is passed over, as if absent;
-//   - of the others the last one counts, whichever form it has;
-//   - if that one has an illegal length (2, or more than 16 bytes of cookie),
-//     there is no option, even if a good one went before;
-//   - a length byte below 2 or beyond the end of options ends the search, as
-//     does the end-of-options kind, and what was found so far counts.
+// What counts is what counts for Linux (tcp_parse_fastopen_option in
+// net/ipv4/tcp_input.c):
+//
+//   - An option with an odd number of cookie bytes is passed over as if it were
+//     not there.
+//   - Of the others the last one counts, whichever form it has.
+//   - If that one has an illegal number of cookie bytes, 2 or more than 16, no
+//     option counts, not even a good one before it.
+//   - An option of length 0 or 1, one that runs beyond the end, and the
+//     end-of-options kind end the search. What was found before them counts.
+//   - Kind 254 with another experiment identifier is another option.
 func ParseOption(options []byte) (o Option, ok bool) {
 	for len(options) > 0 {
 		kind := options[0]
-		if kind == kindEOL {
-			break
-		}
-		if kind == kindNOP {
+		if kind == kindNop {
 			options = options[1:]
 			continue
 		}
-		if len(options) < 2 {
+		if kind == kindEnd || len(options) < 2 {
 			break
 		}
-		n := int(options[1])
-		if n < 2 || n > len(options) {
+		length := int(options[1])
+		if length < 2 || length > len(options) {
 			break
 		}
-		body := options[2:n]
-		options = options[n:]
+		body := options[2:length]
+		options = options[length:]
+
 		form := Standard
-		switch kind {
-		case KindStandard:
-		case KindExperimental:
-			if len(body) < 2 || binary.BigEndian.Uint16(body) != ExperimentID {
-				continue
-			}
-			form, body = Experimental, body[2:]
+		switch {
+		case kind == KindStandard:
+		case kind == KindExperimental && len(body) >= 2 && binary.BigEndian.Uint16(body) == ExperimentID:
+			form = Experimental
+			body = body[2:]
 		default:
 			continue
 		}
+		// "The number MUST be even."
+		// https://www.rfc-editor.org/errata/eid4238
 		if len(body)%2 != 0 {
 			continue
 		}
-		if len(body) == 0 {
-			o, ok = Option{Form: form}, true
-			continue
-		}
-		var c Cookie
-		if c, ok = CookieFrom(body); ok {
-			o = Option{Form: form, Cookie: c}
-		} else {
-			o = Option{}
-		}
+		c, legal := CookieFrom(body)
+		o, ok = Option{form, c}, legal || len(body) == 0
 	}
-	return o, ok
+	if !ok {
+		return Option{}, false
+	}
+	return o, true
 }
 
-// String describes the option in words, without the cookie's bytes.
+// String tells the option in words without showing the cookie, as in "cookie of
+// 8 bytes (kind 34)" and "cookie request (kind 34)".
 func (o Option) String() string {
-	form := " (kind 34)"
-	if o.Form == Experimental {
-		form = " (kind 254)"
+	what := "cookie request"
+	if !o.IsRequest() {
+		what = o.Cookie.String()
 	}
-	if o.IsRequest() {
-		return "cookie request" + form
-	}
-	return o.Cookie.String() + form
+	return what + " (" + o.Form.String() + ")"
 }
