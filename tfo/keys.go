@@ -2,29 +2,36 @@ package tfo
 
 import (
 	"crypto/rand"
-	"encoding/binary"
+	"crypto/subtle"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 	"strings"
 )
 
 // KeyLen is the length of a Key in bytes.
 const KeyLen = 16
 
-// A Key is one secret from which a server makes cookies: the raw bytes that
-// setsockopt(TCP_FASTOPEN_KEY) takes. Printing one shows a fingerprint.
+// A Key is one secret that cookies are made from: the 16 raw bytes that
+// setsockopt(TCP_FASTOPEN_KEY) takes. Those are not the digits of the sysctl
+// net.ipv4.tcp_fastopen_key read from left to right; [ParseKeys] converts. The
+// zero Key is a key like any other.
+//
+// Printing a Key shows its fingerprint. Package fmt cannot see to that where a
+// Key sits in an unexported field of another type, nor with the verbs %w and %p,
+// which go vet refuses; [Keys] is safe from these too, so keep that.
 type Key [KeyLen]byte
 
-// Fingerprint returns ten hexadecimal digits that tell this key from others.
-func (k Key) Fingerprint() string { return hex.EncodeToString(k.digest()) }
-
-// Reveal returns the key as the sysctl net.ipv4.tcp_fastopen_key writes it.
-func (k Key) Reveal() string {
-	return fmt.Sprintf("%08x-%08x-%08x-%08x",
-		binary.LittleEndian.Uint32(k[0:]), binary.LittleEndian.Uint32(k[4:]),
-		binary.LittleEndian.Uint32(k[8:]), binary.LittleEndian.Uint32(k[12:]))
+// Fingerprint returns ten hexadecimal digits by which people and logs can tell
+// keys apart. They are stable, and the same on every host; nobody can compute a
+// random key from them (a key that can be guessed can also be recognised). They
+// are the first bytes of an unkeyed 16-byte BLAKE2b digest of the key,
+// personalised "fastopen key id".
+func (k Key) Fingerprint() string {
+	p := blake2b{size: KeyLen}
+	copy(p.person[:], "fastopen key id")
+	d := p.sum(k[:])
+	return hex.EncodeToString(d[:5])
 }
 
 // String returns the fingerprint.
@@ -33,113 +40,102 @@ func (k Key) String() string { return k.Fingerprint() }
 // Format prints the fingerprint, whatever the verb.
 func (k Key) Format(f fmt.State, verb rune) { formatRedacted(f, verb, k.String()) }
 
-// MarshalText returns the fingerprint.
+// MarshalText returns the fingerprint, so that encoders, and loggers that use
+// them, do not show the key.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Keys is an immutable set of keys: the primary makes cookies, all verify.
-// The zero Keys has no key.
+// Keys is the set of keys a server works with: a primary, from which it makes
+// cookies, and any number of backups, which like the primary verify them. That
+// is how keys rotate without refusing the cookies that clients hold. The
+// kernel takes one backup.
+//
+// Keys is immutable and cheap to copy. The zero Keys has no key at all: it makes
+// no cookies and matches none. Compare with [Keys.Equal]. Printing Keys in
+// whatever way shows fingerprints; [Keys.Reveal] and [Keys.AppendRaw] give the
+// keys themselves.
 type Keys struct {
-	_ [0]func() // not comparable with ==
-	s *keySet   // behind a pointer, which fmt does not follow
+	_ [0]func() // no ==, which would compare pointers
+	p *sealed
 }
+
+// sealed keeps the keys from fmt where it cannot call Format, which is in the
+// unexported fields of other types. It prints a pointer inside of such a value
+// as an address, but what a pointer points to if the verb is no use for
+// pointers, such as %s. Two pointers in a row it never follows.
+type sealed struct{ s *keySet }
 
 type keySet struct {
-	keys       []Key // primary first
-	clientOnly bool
+	keys       []Key // the primary, then the backups; never changed
+	clientOnly bool  // cookies in FreeBSD's form
 }
 
-// A Match says which key made a cookie.
-type Match uint8
-
-const (
-	NoMatch      Match = iota // no key of the set made it
-	PrimaryMatch              // the primary made it
-	BackupMatch               // a backup made it
-)
-
-// NewKeys makes a set.
+// NewKeys returns the set of these keys, which it copies.
 func NewKeys(primary Key, backups ...Key) Keys {
-	return Keys{s: &keySet{keys: append([]Key{primary}, backups...)}}
+	keys := make([]Key, 0, 1+len(backups))
+	return seal(&keySet{keys: append(append(keys, primary), backups...)})
 }
 
-// GenerateKeys returns one random primary.
+// GenerateKeys returns a set with one random primary and no backup.
 func GenerateKeys() Keys {
-	var k Key
-	rand.Read(k[:])
-	return NewKeys(k)
+	var primary Key
+	rand.Read(primary[:]) // never fails: it would end the program
+	return NewKeys(primary)
 }
 
-// ParseKeys reads the sysctl's textual form.
-func ParseKeys(text string) (Keys, error) {
-	var keys []Key
-	for _, t := range strings.Split(strings.TrimSpace(text), ",") {
-		words := strings.Split(t, "-")
-		if len(words) != 4 {
-			return Keys{}, errors.New("tfo: a key is four hexadecimal words joined by dashes")
-		}
-		var k Key
-		for i, w := range words {
-			if len(w) < 1 || len(w) > 8 {
-				return Keys{}, errors.New("tfo: a word of a key is one to eight hexadecimal digits")
-			}
-			b, err := hex.DecodeString(strings.Repeat("0", 8-len(w)) + w)
-			if err != nil {
-				return Keys{}, errors.New("tfo: a word of a key is one to eight hexadecimal digits")
-			}
-			binary.LittleEndian.PutUint32(k[4*i:], binary.BigEndian.Uint32(b))
-		}
-		keys = append(keys, k)
+// IsZero reports whether k has no key at all.
+func (k Keys) IsZero() bool { return k.p == nil }
+
+// Equal reports whether k and other have the same keys in the same order and
+// make the same form of cookie. It takes the same time whatever the keys are.
+func (k Keys) Equal(other Keys) bool {
+	a, b := k.set(), other.set()
+	if len(a.keys) != len(b.keys) || a.clientOnly != b.clientOnly {
+		return false
 	}
-	return NewKeys(keys[0], keys[1:]...), nil
+	same := 1
+	for i := range a.keys {
+		same &= subtle.ConstantTimeCompare(a.keys[i][:], b.keys[i][:])
+	}
+	return same == 1
 }
 
-// KeysFromRaw reads 16 or 32 bytes, as getsockopt(TCP_FASTOPEN_KEY) returns.
-func KeysFromRaw(b []byte) (Keys, error) {
-	switch len(b) {
-	case KeyLen:
-		return NewKeys(Key(b)), nil
-	case 2 * KeyLen:
-		return NewKeys(Key(b[:KeyLen]), Key(b[KeyLen:])), nil
+// Primary returns the key cookies are made from, or the zero Key if k has none:
+// ask [Keys.IsZero] first.
+func (k Keys) Primary() Key {
+	if k.IsZero() {
+		return Key{}
 	}
-	return Keys{}, fmt.Errorf("tfo: raw keys are 16 or 32 bytes, not %d", len(b))
+	return k.set().keys[0]
 }
 
-// AppendRaw appends primary and first backup: what setsockopt(TCP_FASTOPEN_KEY) takes.
-func (k Keys) AppendRaw(dst []byte) []byte {
-	if k.s == nil {
-		return dst
+// Backups returns the keys that verify cookies and make none. The caller may
+// keep and change the slice.
+func (k Keys) Backups() []Key {
+	if k.IsZero() {
+		return nil
 	}
-	for i := range min(2, len(k.s.keys)) {
-		dst = append(dst, k.s.keys[i][:]...)
-	}
-	return dst
+	return slices.Clone(k.set().keys[1:])
 }
 
-// Reveal returns the kernel's textual form.
-func (k Keys) Reveal() string {
-	if k.s == nil {
-		return ""
-	}
-	var t []string
-	for _, key := range k.s.keys {
-		t = append(t, key.Reveal())
-	}
-	return strings.Join(t, ",")
-}
-
-// Fingerprint tells sets apart without giving them away.
+// Fingerprint tells the set from others without giving it away, as in
+// "primary:7ad0ac1a8b,backup:5f90c3f4e2"; "client-only" is added where the
+// cookies are in FreeBSD's form, and no key at all is "none". Two hosts whose
+// fingerprints agree accept each other's cookies; where one host's backup is
+// the other's primary, they do so half-way.
 func (k Keys) Fingerprint() string {
-	if k.s == nil {
+	if k.IsZero() {
 		return "none"
 	}
-	t := "primary:" + k.s.keys[0].Fingerprint()
-	for _, b := range k.s.keys[1:] {
-		t += ",backup:" + b.Fingerprint()
+	s := k.set()
+	var t strings.Builder
+	t.WriteString("primary:" + s.keys[0].Fingerprint())
+	for _, b := range s.keys[1:] {
+		t.WriteString(",backup:" + b.Fingerprint())
 	}
-	if k.s.clientOnly {
-		t += ",client-only"
+	if s.clientOnly {
+		t.WriteString(",client-only")
 	}
-	return t
+	return t.String()
 }
 
 // String returns the fingerprint.
@@ -148,105 +144,18 @@ func (k Keys) String() string { return k.Fingerprint() }
 // Format prints the fingerprint, whatever the verb.
 func (k Keys) Format(f fmt.State, verb rune) { formatRedacted(f, verb, k.String()) }
 
-// MarshalText returns the fingerprint.
+// MarshalText returns the fingerprint, so that encoders, and loggers that use
+// them, do not show the keys.
 func (k Keys) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// IsZero reports whether there is no key at all.
-func (k Keys) IsZero() bool { return k.s == nil }
+func seal(s *keySet) Keys { return Keys{p: &sealed{s}} }
 
-// Equal reports whether both sets have the same keys in the same order and form.
-func (k Keys) Equal(other Keys) bool {
-	if k.s == nil || other.s == nil {
-		return k.s == other.s
-	}
-	if len(k.s.keys) != len(other.s.keys) || k.s.clientOnly != other.s.clientOnly {
-		return false
-	}
-	var d byte
-	for i := range k.s.keys {
-		for j := range k.s.keys[i] {
-			d |= k.s.keys[i][j] ^ other.s.keys[i][j]
-		}
-	}
-	return d == 0
-}
+var noKeys keySet
 
-// Primary returns the key that makes cookies.
-func (k Keys) Primary() Key {
-	if k.s == nil {
-		return Key{}
+// set returns what k has, which is an empty set for the zero Keys.
+func (k Keys) set() *keySet {
+	if k.p == nil {
+		return &noKeys
 	}
-	return k.s.keys[0]
-}
-
-// Backups returns the keys that only verify.
-func (k Keys) Backups() []Key {
-	if k.s == nil {
-		return nil
-	}
-	return append([]Key(nil), k.s.keys[1:]...)
-}
-
-// ClientOnly returns the same keys with FreeBSD's form of cookie.
-func (k Keys) ClientOnly() Keys {
-	if k.s == nil {
-		return k
-	}
-	return Keys{s: &keySet{keys: k.s.keys, clientOnly: true}}
-}
-
-// Mint returns the cookie for a client at a server.
-func (k Keys) Mint(client, server netip.Addr) Cookie {
-	if k.s == nil {
-		return Cookie{}
-	}
-	h, ok := k.s.hash(0, client, server)
-	if !ok {
-		return Cookie{}
-	}
-	c := Cookie{n: 8}
-	binary.LittleEndian.PutUint64(c.b[:], h)
-	return c
-}
-
-// Check says which key, if any, made the cookie.
-func (k Keys) Check(client, server netip.Addr, c Cookie) Match {
-	if k.s == nil || c.n != 8 {
-		return NoMatch
-	}
-	for i := range k.s.keys {
-		h, ok := k.s.hash(i, client, server)
-		if !ok {
-			return NoMatch
-		}
-		d := Cookie{n: 8}
-		binary.LittleEndian.PutUint64(d.b[:], h)
-		if c.Equal(d) {
-			if i == 0 {
-				return PrimaryMatch
-			}
-			return BackupMatch
-		}
-	}
-	return NoMatch
-}
-
-func (s *keySet) hash(i int, client, server netip.Addr) (uint64, bool) {
-	client, server = client.Unmap(), server.Unmap()
-	var m [32]byte
-	switch {
-	case client.Is4() && s.clientOnly:
-		a := client.As4()
-		return siphash(&s.keys[i], append(m[:0], a[:]...)), true
-	case client.Is6() && s.clientOnly:
-		a := client.As16()
-		return siphash(&s.keys[i], append(m[:0], a[:]...)), true
-	case client.Is4() && server.Is4():
-		a, b := client.As4(), server.As4()
-		return siphash(&s.keys[i], append(append(m[:0], a[:]...), b[:]...)), true
-	case client.Is6() && server.Is6():
-		a, b := client.As16(), server.As16()
-		return siphash(&s.keys[i], append(append(m[:0], a[:]...), b[:]...)), true
-	}
-	return 0, false
+	return k.p.s
 }
