@@ -6,129 +6,198 @@ import (
 	"time"
 )
 
-// Defaults of Cache.
+// What a [Cache] does where its fields are zero.
 const (
-	DefaultCapacity = 1024
+	DefaultCapacity = 4096
 	DefaultMaxAge   = time.Hour
 )
 
-// A Path is one client's way to one server.
+// A Path is the way from a client to a server, as far as a [Cache] tells ways
+// apart.
 type Path struct {
-	Partition string         // network, privacy context: opaque
-	Local     netip.Addr     // may be zero
-	Remote    netip.AddrPort // the server
+	// Partition keeps apart what must not be mixed: networks the client is
+	// attached to, or contexts that must not be linked with each other. What is
+	// learnt in one partition is not known in another. Its meaning is the
+	// caller's; "" is a partition too.
+	Partition string
+
+	// Local is the client's address, or the zero Addr where it is not known
+	// before the connection is made. What is learnt for one is not known for
+	// another, so use it always or never.
+	Local netip.Addr
+
+	// Remote is the server. An IPv4 address written as IPv6 counts as IPv4.
+	Remote netip.AddrPort
 }
 
-// An Entry is what is known about a path.
+// An Entry is what a [Cache] knows about a [Path]. Its zero value is to know
+// nothing.
 type Entry struct {
-	Cookie   Option        // what to send; a request if no cookie is known
-	MSS      uint16        // the server's MSS; 0 unknown
-	RTT      time.Duration // 0 unknown
-	Avoid    Avoid         // negative memory
-	Requests int           // cookie requests in a row that brought none
+	Cookie   Option        // what to put into the SYN: a cookie in the form it came in, or a request
+	MSS      uint16        // the largest segment the server takes, in bytes; 0 if unknown
+	RTT      time.Duration // round-trip time; 0 if unknown
+	Avoid    Avoid         // what failed; ask Avoid.Active whether to try
+	Requests int           // requests for a cookie in a row that brought none
 }
 
-// Avoid is the memory of failures on a path.
+// Avoid is the memory of failures on one [Path]. Its zero value is to know of
+// none.
 type Avoid struct {
 	Cause        Cause     // the last failure
-	Since, Until time.Time // of the last failure; the end of the pause it began
-	Times        int       // failures in a row
+	Since, Until time.Time // when it was, and the end of the pause it began; no Until, no pause
+	Times        int       // failures in a row, since the last success
 }
 
-// Active reports whether Fast Open should not be tried.
+// Active reports whether Fast Open is not to be tried now.
 func (a Avoid) Active(now time.Time) bool { return now.Before(a.Until) }
 
-// A Lesson is what a SYN-ACK taught. Zero fields leave what is known.
+// A Lesson is what a connection taught about its path. Zero fields teach
+// nothing and leave what is known.
 type Lesson struct {
-	Cookie Option // an option without cookie teaches nothing
-	MSS    uint16
-	RTT    time.Duration
+	Cookie Option        // the option of the SYN-ACK, if it carried a cookie
+	MSS    uint16        // the MSS option of the SYN-ACK
+	RTT    time.Duration // smoothed round-trip time
 }
 
-// A Cache is a client's memory. The zero Cache is ready for use.
+// A Cache is what a client remembers of servers from one connection to the next:
+// cookies, segment sizes and round-trip times, and where Fast Open failed. It is
+// bounded, keeps nothing on disk and reads no clock: time is passed in and should
+// not go back. The zero Cache is ready for use, and safe for concurrent use; it
+// must not be copied.
+//
+// Cookie, MSS, round-trip time and the count of requests belong to partition,
+// client address and server address, whatever the port:
+//
+// "Hence, the client should cache at most one (most recently received) cookie
+// per client and server IP address pair."
+// https://www.rfc-editor.org/rfc/rfc7413#section-4.1.3
+//
+// Failures belong to the port as well, since what answers there may differ.
 type Cache struct {
-	Capacity int           // 0 means DefaultCapacity
-	MaxAge   time.Duration // 0 means DefaultMaxAge, negative no limit
+	// Capacity is how many destinations the cache remembers and, counted
+	// apart, how many paths that failed. Where there is no room, the one that
+	// was not asked for, or told of, for longest is forgotten. So a flood of
+	// new destinations does not drive out the memory of failures, nor the other
+	// way round. 0 or less means DefaultCapacity.
+	//
+	// Set Capacity and MaxAge before the first use.
+	Capacity int
 
-	mu    sync.Mutex
-	hosts lru[host, known]
-	paths lru[port, failures]
+	// MaxAge is how long a cookie is used after the server handed it out. A
+	// cookie is a mark by which servers, and everyone on the path, recognise a
+	// client, so it should not outlive what else they could recognise it by; and
+	// an old cookie is likely to be one the server accepts no more. 0 means
+	// DefaultMaxAge, less than 0 means for ever.
+	MaxAge time.Duration
+
+	mu       sync.Mutex
+	known    lru[destination, knowledge]
+	failures lru[failingPath, failure]
 }
 
-type host struct {
+type destination struct {
 	partition     string
 	local, remote netip.Addr
 }
 
-type port struct {
-	host
-	port uint16
+type knowledge struct {
+	cookie   Option
+	learnt   time.Time // the cookie
+	mss      uint16
+	rtt      time.Duration
+	requests int
 }
 
-type known struct {
-	Entry
-	learnt time.Time
-}
-
-type failures struct {
-	Avoid
-	pauses int
-}
-
-// NewCache returns a Cache for that many destinations.
+// NewCache returns a Cache of that Capacity.
 func NewCache(capacity int) *Cache { return &Cache{Capacity: capacity} }
 
-func (p Path) host() host {
-	return host{p.Partition, p.Local.Unmap(), p.Remote.Addr().Unmap()}
-}
-
-func (p Path) port() port { return port{p.host(), p.Remote.Port()} }
-
 // Lookup returns what is known about p.
-func (c *Cache) Lookup(now time.Time, p Path) (e Entry) {
+func (c *Cache) Lookup(now time.Time, p Path) Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := c.hosts.get(p.host()); n != nil {
-		maxAge := c.MaxAge
-		if maxAge == 0 {
-			maxAge = DefaultMaxAge
+	var e Entry
+	if n := c.known.get(p.destination()); n != nil {
+		k := &n.value
+		if c.tooOld(now.Sub(k.learnt)) {
+			k.cookie = Option{}
 		}
-		if maxAge > 0 && now.Sub(n.value.learnt) >= maxAge {
-			n.value.Cookie = Option{}
-		}
-		e = n.value.Entry
+		e = Entry{Cookie: k.cookie, MSS: k.mss, RTT: k.rtt, Requests: k.requests}
 	}
-	if n := c.paths.get(p.port()); n != nil {
+	if n := c.failures.get(p.failing()); n != nil {
 		e.Avoid = n.value.Avoid
 	}
 	return e
 }
 
-// Learn remembers what a SYN-ACK taught.
+// Learn remembers l. A cookie takes the place of the one known before, and ends
+// the count of requests that brought none.
+//
+// Do not pass a cookie that the connection did not ask for, by an option of its
+// own: such a cookie is not to be kept.
 func (c *Cache) Learn(now time.Time, p Path, l Lesson) {
+	if l.Cookie.IsRequest() && l.MSS == 0 && l.RTT <= 0 {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.host(p)
+	k := c.learnAbout(p)
 	if !l.Cookie.IsRequest() {
-		n.value.Cookie, n.value.learnt, n.value.Requests = l.Cookie, now, 0
+		k.cookie, k.learnt, k.requests = l.Cookie, now, 0
 	}
 	if l.MSS != 0 {
-		n.value.MSS = l.MSS
+		k.mss = l.MSS
 	}
 	if l.RTT > 0 {
-		n.value.RTT = l.RTT
+		k.rtt = l.RTT
 	}
 }
 
-func (c *Cache) host(p Path) *node[host, known] {
-	n := c.hosts.get(p.host())
-	if n == nil {
-		if c.hosts.len() >= c.capacity() {
-			c.hosts.remove(c.hosts.root.prev)
-		}
-		n = c.hosts.add(p.host())
+// Requested remembers that a SYN asked for a cookie and its SYN-ACK brought none.
+func (c *Cache) Requested(now time.Time, p Path) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.learnAbout(p).requests++
+}
+
+// Forget forgets everything. Call it when the client moves to another network,
+// and wherever a person asks for it.
+func (c *Cache) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = lru[destination, knowledge]{}
+	c.failures = lru[failingPath, failure]{}
+}
+
+// ForgetPartition forgets everything in one partition.
+func (c *Cache) ForgetPartition(partition string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known.removeIf(func(d destination) bool { return d.partition == partition })
+	c.failures.removeIf(func(p failingPath) bool { return p.partition == partition })
+}
+
+// Len returns how many destinations and paths that failed the cache remembers,
+// together: at most twice its capacity.
+func (c *Cache) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.known.m) + len(c.failures.m)
+}
+
+func (p Path) destination() destination {
+	return destination{p.Partition, p.Local.Unmap(), p.Remote.Addr().Unmap()}
+}
+
+// learnAbout returns what is known about p's destination, to be added to.
+func (c *Cache) learnAbout(p Path) *knowledge {
+	d := p.destination()
+	if n := c.known.get(d); n != nil {
+		return &n.value
 	}
-	return n
+	if len(c.known.m) >= c.capacity() {
+		c.known.remove(c.known.oldest())
+	}
+	return &c.known.add(d).value
 }
 
 func (c *Cache) capacity() int {
@@ -138,75 +207,12 @@ func (c *Cache) capacity() int {
 	return c.Capacity
 }
 
-// Requested remembers that a cookie was asked for and none came.
-func (c *Cache) Requested(now time.Time, p Path) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.host(p).value.Requests++
-}
-
-// Failed remembers a failure.
-func (c *Cache) Failed(now time.Time, p Path, why Cause) {
-	severe := false
-	switch why {
-	case Lost, Reset, Unreachable, BlackHole, Overtaken:
-		severe = true
-	case Unacknowledged, Partial:
-	default:
-		return
+func (c *Cache) tooOld(age time.Duration) bool {
+	switch {
+	case c.MaxAge < 0:
+		return false
+	case c.MaxAge == 0:
+		return age >= DefaultMaxAge
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := c.paths.get(p.port())
-	if n == nil {
-		if c.paths.len() >= c.capacity() {
-			c.paths.remove(c.paths.root.prev)
-		}
-		n = c.paths.add(p.port())
-	}
-	f := &n.value
-	if f.Active(now) {
-		return
-	}
-	f.Cause, f.Since = why, now
-	f.Times++
-	if severe || f.Times >= 2 {
-		d := 15 * time.Minute
-		for range f.pauses {
-			d = min(2*d, 24*time.Hour)
-		}
-		f.pauses = min(f.pauses+1, 10)
-		f.Until = now.Add(d)
-	}
-}
-
-// Succeeded forgets the failures of p.
-func (c *Cache) Succeeded(now time.Time, p Path) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if n := c.paths.get(p.port()); n != nil {
-		c.paths.remove(n)
-	}
-}
-
-// Forget forgets everything.
-func (c *Cache) Forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.hosts, c.paths = lru[host, known]{}, lru[port, failures]{}
-}
-
-// ForgetPartition forgets everything of one partition.
-func (c *Cache) ForgetPartition(partition string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.hosts.removeIf(func(h host) bool { return h.partition == partition })
-	c.paths.removeIf(func(p port) bool { return p.partition == partition })
-}
-
-// Len returns how many destinations and failing paths are remembered.
-func (c *Cache) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.hosts.len() + c.paths.len()
+	return age >= c.MaxAge
 }
