@@ -106,6 +106,7 @@ func TestTUNBatch(t *testing.T) {
 	}
 	h := netns.Self(t)
 	dev := openTUN(t, link.TUNConfig{Name: "tun0"})
+	h.Sysctl(t, "net.ipv6.conf.tun0.disable_ipv6", "1") // which may send of itself
 	h.Up(t, "tun0", netip.PrefixFrom(netns.A4, 24))
 	c, err := net.Dial("udp", netip.AddrPortFrom(netns.B4, 9).String())
 	if err != nil {

@@ -2,6 +2,7 @@ package netns
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -11,24 +12,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Counters are the values of a host's TcpExt counters by name, such as
+// Counters are the values of a host's TCP counters, those of the kernel's
+// tables Tcp and TcpExt, by name, such as "RetransSegs" and
 // "TCPFastOpenActive". A name that the kernel does not have reads as zero.
 type Counters map[string]uint64
 
 // Counters returns how often each thing has happened on h since it was made.
 func (h *Host) Counters(t testing.TB) Counters {
 	t.Helper()
-	var b []byte
-	var err error
-	h.Do(func() { b, err = os.ReadFile("/proc/thread-self/net/netstat") })
-	if err != nil {
-		t.Fatalf("host %s: read counters: %v", h, err)
+	all := make(Counters)
+	for _, table := range []struct{ file, prefix string }{{"snmp", "Tcp:"}, {"netstat", "TcpExt:"}} {
+		var b []byte
+		var err error
+		h.Do(func() { b, err = os.ReadFile("/proc/thread-self/net/" + table.file) })
+		if err != nil {
+			t.Fatalf("host %s: read counters: %v", h, err)
+		}
+		c, ok := parseCounters(string(b), table.prefix)
+		if !ok {
+			t.Fatalf("host %s: /proc/net/%s has no well-formed lines %s", h, table.file, table.prefix)
+		}
+		maps.Copy(all, c)
 	}
-	c, ok := parseCounters(string(b), "TcpExt:")
-	if !ok {
-		t.Fatalf("host %s: /proc/net/netstat has no well-formed TcpExt lines", h)
-	}
-	return c
+	return all
 }
 
 // Since returns what c has more than before.

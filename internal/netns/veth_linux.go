@@ -39,10 +39,10 @@ func Veth(t testing.TB, a, b *Host, addrs ...netip.Prefix) (devA, devB string) {
 		t.Fatalf("join hosts %s and %s by veth: %v", a, b, err)
 	}
 	toA, toB := share(addrs)
-	a.Up(t, devA, toA...)
-	b.Up(t, devB, toB...)
-	a.awaitCarrier(t, devA)
-	b.awaitCarrier(t, devB)
+	a.configure(t, devA, toA)
+	b.configure(t, devB, toB)
+	a.ready(t, devA, toA)
+	b.ready(t, devB, toB)
 	return devA, devB
 }
 
@@ -69,8 +69,14 @@ func (h *Host) nextDevice(kind string) string {
 	return kind + strconv.Itoa(h.ends-1)
 }
 
-// Up gives a device of h addresses and brings it up.
+// Up gives a device of h addresses, brings it up and returns when it works.
 func (h *Host) Up(t testing.TB, device string, addrs ...netip.Prefix) {
+	t.Helper()
+	h.configure(t, device, addrs)
+	h.ready(t, device, addrs)
+}
+
+func (h *Host) configure(t testing.TB, device string, addrs []netip.Prefix) {
 	t.Helper()
 	link, err := h.nl.LinkByName(device)
 	if err != nil {
@@ -106,27 +112,4 @@ func (h *Host) Delete(t testing.TB, device string) {
 	if err != nil {
 		t.Fatalf("host %s: delete device %s: %v", h, device, err)
 	}
-}
-
-// awaitCarrier returns when the kernel has taken notice that device is
-// connected. It does so on a work queue, and only then can IPv6 addresses be
-// used.
-func (h *Host) awaitCarrier(t testing.TB, device string) {
-	t.Helper()
-	updates, done := make(chan netlink.LinkUpdate), make(chan struct{})
-	err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{Namespace: &h.ns, ListExisting: true})
-	if err != nil {
-		t.Fatalf("host %s: watch devices: %v", h, err)
-	}
-	defer func() {
-		close(done)
-		for range updates {
-		}
-	}()
-	for u := range updates {
-		if u.Attrs().Name == device && u.Attrs().OperState == netlink.OperUp {
-			return
-		}
-	}
-	t.Fatalf("host %s: stopped watching %s before it was connected", h, device)
 }
