@@ -71,10 +71,13 @@ func (c *Cache) Failed(now time.Time, p Path, why Cause) {
 }
 
 // Succeeded remembers that the server accepted data in a SYN on p: what failed
-// before is forgotten.
+// before is forgotten, and so are requests that brought no cookie.
 func (c *Cache) Succeeded(now time.Time, p Path) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := c.known.get(p.destination()); n != nil {
+		n.value.requests = 0
+	}
 	if n := c.failures.get(p.failing()); n != nil {
 		c.failures.remove(n)
 	}

@@ -541,3 +541,17 @@ func BenchmarkCacheLearnNew(b *testing.B) {
 		c.Learn(epoch, p, Lesson{MSS: 1460})
 	}
 }
+
+// A server that accepts data has granted a cookie, whoever keeps it.
+func TestSucceededEndsRequests(t *testing.T) {
+	var c Cache
+	p := Path{Remote: netip.MustParseAddrPort("192.0.2.1:443")}
+	c.Requested(epoch, p)
+	if got := c.Lookup(epoch, p).Requests; got != 1 {
+		t.Fatalf("after a request: %d requests, want 1", got)
+	}
+	c.Succeeded(epoch, p)
+	if got := c.Lookup(epoch, p).Requests; got != 0 {
+		t.Errorf("after success: %d requests, want 0", got)
+	}
+}
