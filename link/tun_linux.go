@@ -11,16 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TUNConfig says what kind of device [OpenTUN] makes.
-type TUNConfig struct {
-	// Name of the device, at most 15 bytes; a %d in it becomes the lowest
-	// number that is free. Empty means "tun%d".
-	Name string
-	// MTU in bytes, between 68 and 65535. Zero leaves the kernel's default,
-	// 1500.
-	MTU int
-}
-
 // TUN is a network device whose other side is this program: packets that the
 // kernel routes to the device are read here, packets written here arrive on it.
 // Its methods may be called from any goroutine.
@@ -41,23 +31,6 @@ type TUN struct {
 // tunBatch packets are read at most in one call. A burst of acknowledgments
 // is seldom longer, and the buffers for it fit a second-level cache.
 const tunBatch = 64
-
-// OpenTUN makes a TUN device in the network namespace of the calling thread,
-// where it stays until Close. It is down and has no address: that is for the
-// caller to set. A name that exists as a persistent device is attached to.
-//
-// The error names the device, and is [os.ErrPermission] without CAP_NET_ADMIN
-// and [os.ErrNotExist] where the kernel has no TUN driver.
-func OpenTUN(c TUNConfig) (*TUN, error) {
-	if c.Name == "" {
-		c.Name = "tun%d"
-	}
-	t, err := openTUN(c)
-	if err != nil {
-		return nil, fmt.Errorf("open TUN device %q: %w", c.Name, err)
-	}
-	return t, nil
-}
 
 // Read waits until the kernel has sent at least one packet and then fills as
 // many of bufs as there are packets, each from offset on, and puts their
@@ -140,9 +113,6 @@ func (t *TUN) Close() error {
 }
 
 func openTUN(c TUNConfig) (*TUN, error) {
-	if c.MTU != 0 && (c.MTU < 68 || c.MTU > 65535) {
-		return nil, fmt.Errorf("MTU %d: choose 68 to 65535, or 0 for the default", c.MTU)
-	}
 	ifr, err := unix.NewIfreq(c.Name)
 	if err != nil {
 		return nil, fmt.Errorf("choose a name of at most %d bytes: %w", unix.IFNAMSIZ-1, err)

@@ -2,33 +2,33 @@
 
 package link
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
-// TUNConfig says what kind of device [OpenTUN] makes. It is used on Linux only.
-type TUNConfig struct {
-	Name string
-	MTU  int
-}
-
-// TUN is a network device whose other side is this program. It exists on Linux
-// only.
+// TUN is a network device whose other side is this program. There are none on
+// this system: [OpenTUN] makes none, and every method fails.
 type TUN struct{}
 
-// OpenTUN returns an error that is [errors.ErrUnsupported]: only Linux is known
-// here.
-func OpenTUN(c TUNConfig) (*TUN, error) {
-	return nil, fmt.Errorf("open TUN device %q: %w on this operating system", c.Name, errors.ErrUnsupported)
-}
+func openTUN(TUNConfig) (*TUN, error) { return nil, errors.ErrUnsupported }
 
-func (*TUN) Read(bufs [][]byte, sizes []int, offset int) (int, error) {
+// Read fails.
+func (*TUN) Read(bufs [][]byte, sizes []int, offset int) (n int, err error) {
 	return 0, errors.ErrUnsupported
 }
-func (*TUN) Write(bufs [][]byte, offset int) (int, error) { return 0, errors.ErrUnsupported }
-func (*TUN) BatchSize() int                               { return 1 }
-func (*TUN) MTU() (int, error)                            { return 0, errors.ErrUnsupported }
-func (*TUN) Name() (string, error)                        { return "", errors.ErrUnsupported }
-func (*TUN) Drops() uint64                                { return 0 }
-func (*TUN) Close() error                                 { return errors.ErrUnsupported }
+
+// Write fails.
+func (*TUN) Write(bufs [][]byte, offset int) (n int, err error) { return 0, errors.ErrUnsupported }
+
+// BatchSize is 1.
+func (*TUN) BatchSize() int { return 1 }
+
+// MTU fails.
+func (*TUN) MTU() (int, error) { return 0, errors.ErrUnsupported }
+
+// Name fails.
+func (*TUN) Name() (string, error) { return "", errors.ErrUnsupported }
+
+// Drops is zero.
+func (*TUN) Drops() uint64 { return 0 }
+
+// Close fails.
+func (*TUN) Close() error { return errors.ErrUnsupported }
