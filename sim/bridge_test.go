@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -92,6 +94,28 @@ func TestBridge(t *testing.T) {
 			t.Errorf("after Close B got %s, want %s", got, want)
 		}
 	})
+}
+
+// In real time a packet arrives, not early, and Close ends every goroutine.
+func TestBridgeRealTime(t *testing.T) {
+	a, b := newMemory(), newMemory()
+	var atB Tap
+	bridge, err := NewBridge(a, b, NewPath(0, Delay(20*ms), &atB))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	a.in <- []byte("1")
+	if _, err := atB.Await(t.Context(), 1, nil); err != nil || time.Since(began) < 20*ms {
+		t.Errorf("after %v: %v, want arrival after 20 ms", time.Since(began), err)
+	}
+	if err := bridge.Close(); err != nil {
+		t.Error(err)
+	}
+	stacks := make([]byte, 1<<20)
+	if n := runtime.Stack(stacks, true); bytes.Contains(stacks[:n], []byte("sim.(*Bridge)")) {
+		t.Errorf("goroutines are left:\n%s", stacks[:n])
+	}
 }
 
 // A device that fails stops its own direction only, and Close says why.

@@ -27,9 +27,9 @@ const (
 	protocolTCP = 6
 	optionEnd   = 0
 	optionNop   = 1
-	// The Fast Open option, and the experimental one that preceded it, with
-	// its identifier: https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1
-	// and https://www.rfc-editor.org/rfc/rfc7413#section-7
+	// The Fast Open option, https://www.rfc-editor.org/rfc/rfc7413#section-4.1.1,
+	// and the one that preceded it: the option for experiments, with the
+	// identifier of this one, https://www.rfc-editor.org/rfc/rfc6994
 	optionFastOpen     = 34
 	optionExperimental = 254
 	experimentFastOpen = 0xf989

@@ -9,8 +9,8 @@ import (
 type Dir uint8
 
 const (
-	AtoB Dir = iota
-	BtoA
+	AtoB Dir = iota // from end A to end B
+	BtoA            // from end B to end A
 )
 
 // Reverse returns the other way.
