@@ -19,6 +19,17 @@
 //		// goroutines of this process dial as the client
 //	}
 //
+// [Path] joins two hosts by a path of package sim instead, with delay, loss and
+// middleboxes, and taps that record what passes:
+//
+//	var atClient sim.Tap
+//	netns.Path(t, client, server, sim.NewPath(seed, &atClient, sim.Delay(50*time.Millisecond)))
+//
+// Times measured on it are never shorter than those of the path, but a busy
+// machine makes them longer. What must hold on any machine is better shown by
+// what is let through: an answer that comes while a sim.Drop holds back all
+// but the SYN took one round trip.
+//
 // A socket belongs for its whole life to the namespace in which it was made,
 // so a listener made inside [Host.Do] serves that host from any goroutine.
 // Everything else in the process, whatever its thread, is the client.

@@ -87,8 +87,7 @@ func Isolate(t *testing.T) bool {
 // isolated reports whether this process was started by Isolate for this test.
 func isolated(t testing.TB) bool {
 	before, name, _ := strings.Cut(os.Getenv(marker), " ")
-	top, _, _ := strings.Cut(t.Name(), "/")
-	if name != t.Name() && name != top {
+	if name != t.Name() && !strings.HasPrefix(t.Name(), name+"/") || name == "" {
 		return false
 	}
 	if here, err := os.Readlink("/proc/self/ns/net"); err != nil || here == before {
@@ -142,7 +141,8 @@ func childFlags(t *testing.T) []string {
 			flags = append(flags, "-"+f.Name+"="+f.Value.String())
 		}
 	})
-	flags = append(flags, "-test.run="+runPattern(t.Name(), chosen), "-test.v="+verbose, "-test.count=1")
+	flags = append(flags, "-test.run="+runPattern(t.Name(), chosen), "-test.v="+verbose, "-test.count=1",
+		fmt.Sprintf("-test.cpu=%d", runtime.GOMAXPROCS(0)))
 	if d, ok := t.Deadline(); ok {
 		left := time.Until(d)
 		flags = append(flags, fmt.Sprintf("-test.timeout=%v", max(left-min(left/10, 5*time.Second), time.Second)))

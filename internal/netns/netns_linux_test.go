@@ -87,6 +87,18 @@ func TestIsolateBadly(t *testing.T) {
 	}
 }
 
+// A subtest may be isolated by itself.
+func TestIsolateSubtest(t *testing.T) {
+	for _, name := range []string{"a", "b/c"} {
+		t.Run(name, func(t *testing.T) {
+			if Isolate(t) {
+				return
+			}
+			t.Run("sub", func(t *testing.T) { New(t, "h").Do(func() {}) })
+		})
+	}
+}
+
 func TestRunPattern(t *testing.T) {
 	for _, c := range []struct{ name, chosen, want string }{
 		{"TestA", "", "^TestA$"},

@@ -1,8 +1,11 @@
 package netns
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -150,7 +153,26 @@ func TestPathFastOpen(t *testing.T) {
 	})
 }
 
-// The kernel sends its SYN again, without data and option, after a second.
+// plainRetransmits fails the test unless a SYN to server was sent again, and
+// always without data and option (requirement CLI-8).
+func plainRetransmits(t *testing.T, tap *sim.Tap, server netip.AddrPort) {
+	t.Helper()
+	seen, again := map[netip.AddrPort]bool{}, 0
+	for _, s := range tap.Seen(func(s sim.Seen) bool { return s.SYN && s.Dst == server }) {
+		if !seen[s.Src] {
+			seen[s.Src] = true
+			continue
+		}
+		again++
+		if s.FastOpen || s.Len > 0 {
+			t.Errorf("sent again: %v, want neither option nor data", s)
+		}
+	}
+	if again == 0 {
+		t.Errorf("no SYN was sent again:\n%v", tap)
+	}
+}
+
 func TestPathDropSYNData(t *testing.T) {
 	if Isolate(t) {
 		return
@@ -161,6 +183,7 @@ func TestPathDropSYNData(t *testing.T) {
 		n.dial(t, to)
 		want(t, "sent", syns(&n.atClient, to, sim.AtoB), "data 0 cookie 0, data 5 cookie 8")
 		want(t, "arrived", syns(&n.atServer, to, sim.AtoB), "data 0 cookie 0, data 0")
+		plainRetransmits(t, &n.atClient, to)
 	})
 }
 
@@ -173,6 +196,7 @@ func TestPathDropFastOpen(t *testing.T) {
 		n.dial(t, to)
 		want(t, "sent", syns(&n.atClient, to, sim.AtoB), "data 0 cookie 0")
 		want(t, "arrived", syns(&n.atServer, to, sim.AtoB), "data 0")
+		plainRetransmits(t, &n.atClient, to)
 	})
 }
 
@@ -217,4 +241,34 @@ func TestPathResetSYNData(t *testing.T) {
 		}
 		want(t, "arrived", syns(&n.atServer, to, sim.AtoB), "data 0 cookie 0")
 	})
+}
+
+// A stream crosses a path that loses packets, both ways at once, unharmed.
+func TestPathBulk(t *testing.T) {
+	if Isolate(t) {
+		return
+	}
+	client, server := Self(t), New(t, "server")
+	const seed = 1
+	way := sim.Way{Delay: 2 * ms, Loss: 0.005}
+	Path(t, client, server, sim.NewPath(seed, sim.Link{AtoB: way, BtoA: way}))
+	to := netip.AddrPortFrom(B6, fastEcho(t, client, server))
+	c, err := net.DialTimeout("tcp", to.String(), 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sent := make([]byte, 4<<20)
+	rand.NewChaCha8([32]byte{seed}).Read(sent)
+	go func() {
+		c.Write(sent)
+		c.(*net.TCPConn).CloseWrite()
+	}()
+	got, err := io.ReadAll(c)
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("seed %d: %d of %d bytes came back, error %v", seed, len(got), len(sent), err)
+	}
+	if n := client.Counters(t)["RetransSegs"] + server.Counters(t)["RetransSegs"]; n == 0 {
+		t.Errorf("seed %d: nothing was lost", seed)
+	}
 }
