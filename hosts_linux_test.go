@@ -49,9 +49,11 @@ func echo(l net.Listener) {
 	}
 }
 
-// prime gets a cookie for address, so that the next dial can be put off.
-func prime(t testing.TB, address string) {
+// prime lets the client's kernel forget all cookies and get one for address,
+// so that the next dial is put off.
+func prime(t testing.TB, client *netns.Host, address string) {
 	t.Helper()
+	client.FlushTCPMetrics(t)
 	d := fastopen.Dialer{Cache: new(tfo.Cache)}
 	c, err := d.Dial("tcp", address)
 	if err != nil {

@@ -30,7 +30,7 @@ func TestConn(t *testing.T) {
 		address string
 	}{{client, "127.0.0.1:0"}, {client, "[::1]:0"}, {server, "10.77.0.2:0"}, {server, "[fd77::2]:0"}} {
 		// A cookie serves all ports of an address (requirement COOKIE-3).
-		prime(t, listen(t, host.h, fastopen.ListenConfig{}, host.address).Addr().String())
+		prime(t, client, listen(t, host.h, fastopen.ListenConfig{}, host.address).Addr().String())
 		for _, mptcp := range []bool{false, true} {
 			for _, begun := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s mptcp=%t begun=%t", host.address, mptcp, begun), func(t *testing.T) {
