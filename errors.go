@@ -40,6 +40,9 @@ func (d *dialing) error(remote net.Addr, err error) error {
 		}
 		err = e.Err
 	}
+	if e, ok := err.(*os.SyscallError); ok {
+		err = os.NewSyscallError("connect", e.Err) // whichever call it was that heard of it
+	}
 	switch {
 	case err == context.DeadlineExceeded:
 		err = errTimeout
