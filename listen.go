@@ -101,9 +101,9 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 	if err != nil {
 		return nil, err
 	}
-	l.TCPListener = nl.(*net.TCPListener)
+	l.tl = nl.(*net.TCPListener)
 	if !sockopt.EnableBeforeListen {
-		l.err = onSocket(l.TCPListener, lc.enable)
+		l.err = onSocket(l.tl, lc.enable)
 	}
 	if lc.Keys != nil && l.err == nil {
 		l.stop = lc.Keys.OnChange(l.setKeys)
@@ -153,7 +153,7 @@ func setKeys(fd uintptr, keys tfo.Keys) error {
 // their SYN. Such a connection is accepted at its SYN, before the client has
 // proved to be there: see [Conn.Early] and [Conn.Confirmed].
 type Listener struct {
-	*net.TCPListener
+	tl *net.TCPListener
 
 	mu    sync.Mutex
 	err   error  // why there is no Fast Open
@@ -175,7 +175,7 @@ func (l *Listener) FastOpen() error {
 // setKeys gives the listener keys while it runs. If that fails, Fast Open is
 // switched off.
 func (l *Listener) setKeys(keys tfo.Keys) {
-	err := onSocket(l.TCPListener, func(fd uintptr) error {
+	err := onSocket(l.tl, func(fd uintptr) error {
 		err := setKeys(fd, keys)
 		if err != nil {
 			_ = sockopt.Enable(fd, 0)
@@ -200,7 +200,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // AcceptConn is Accept with the type that it returns.
 func (l *Listener) AcceptConn() (*Conn, error) {
-	tc, err := l.TCPListener.AcceptTCP()
+	tc, err := l.tl.AcceptTCP()
 	if err != nil {
 		return nil, err
 	}
@@ -216,8 +216,17 @@ func (l *Listener) Close() error {
 	if l.stop != nil {
 		l.stop()
 	}
-	return l.TCPListener.Close()
+	return l.tl.Close()
 }
+
+// Addr returns the address that the listener listens on, a [*net.TCPAddr].
+func (l *Listener) Addr() net.Addr { return l.tl.Addr() }
+
+// SetDeadline makes Accept fail after t, as [net.TCPListener.SetDeadline].
+func (l *Listener) SetDeadline(t time.Time) error { return l.tl.SetDeadline(t) }
+
+// SyscallConn implements [syscall.Conn].
+func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.tl.SyscallConn() }
 
 // Stats counts the connections that a listener has accepted, by what their
 // SYN brought.

@@ -101,9 +101,9 @@ func (o *opening) tick(c *Conn) {
 func (o *opening) expire(c *Conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
+	switch tc := c.tc.Load(); {
 	case o.phase != syn:
-	case pending(c.tc.Load()):
+	case pending(tc), unanswered(tc):
 		o.fail(c, errTimeout)
 	default:
 		o.settle(c)
