@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -105,20 +106,39 @@ func site(t testing.TB, h *netns.Host, address string, cert tls.Certificate) (ht
 	return "http://" + plain.Addr().String(), "https://" + secure.Addr().String()
 }
 
-// rtt is the round-trip time between the hosts of TestWeb.
-const rtt = 100 * time.Millisecond
-
-// rounds returns how many round trips have passed at end A between its
-// from-th packet and the last one from B that had something in it.
-func rounds(tap *sim.Tap, from int) int {
-	seen := tap.Seen(nil)[from:]
-	start, end := seen[0].At, seen[0].At
-	for _, s := range seen {
-		if s.Dir == sim.BtoA && s.Len > 0 {
-			end = s.At
+// rounds counts the round trips of the first connection in what passed the
+// tap at end A since its from-th packet: of what A received, how often one
+// thing waited for another. It does not look at the time, which a busy
+// machine stretches: what A sends has waited for all that A has received, and
+// what B sends has waited for what it acknowledges.
+func rounds(tap *sim.Tap, from int) (received int) {
+	type sent struct {
+		end    uint32 // sequence number behind it
+		rounds int    // that it waited for
+	}
+	var outgoing []sent
+	var client netip.AddrPort // the first to send a SYN
+	for _, s := range tap.Seen(nil)[from:] {
+		if s.SYN && s.Dir == sim.AtoB && !client.IsValid() {
+			client = s.Src
+		}
+		switch {
+		case s.Len == 0 && !s.SYN || !client.IsValid():
+		case s.Src == client:
+			end := s.Seq + uint32(s.Len)
+			if s.SYN {
+				end++
+			}
+			outgoing = append(outgoing, sent{end, received})
+		case s.Dst == client:
+			for _, o := range outgoing {
+				if int32(s.Ack-o.end) >= 0 {
+					received = max(received, o.rounds+1)
+				}
+			}
 		}
 	}
-	return int(end.Sub(start) / rtt)
+	return received
 }
 
 // TestWeb uses the Dialer in the places where Go programs have a net.Dialer,
@@ -130,7 +150,7 @@ func TestWeb(t *testing.T) {
 	client, server := netns.Self(t), netns.New(t, "server")
 	fastOn(t, client, server)
 	var tap sim.Tap
-	netns.Path(t, client, server, sim.NewPath(1, &tap, sim.Delay(rtt/2)))
+	netns.Path(t, client, server, sim.NewPath(1, &tap, sim.Delay(50*time.Millisecond)))
 	cert, roots := certificate(t)
 
 	for _, address := range serverAddrs {
@@ -168,24 +188,25 @@ func TestWeb(t *testing.T) {
 			url       string
 			protocols func(*http.Protocols)
 			answer    string
-			trips     int // over plain TCP
+			trips     int // over plain TCP; 0 if they cannot be told
 		}{
 			{"http", plain, func(p *http.Protocols) { p.SetHTTP1(true) }, "HTTP/1.1", 2},
 			{"https", secure, func(p *http.Protocols) { p.SetHTTP1(true) }, "HTTP/1.1", 3},
-			{"https, HTTP/2", secure, func(p *http.Protocols) { p.SetHTTP2(true) }, "HTTP/2.0", 3},
+			// HTTP/2 has more than one thing under way at a time.
+			{"https, HTTP/2", secure, func(p *http.Protocols) { p.SetHTTP2(true) }, "HTTP/2.0", 0},
 		} {
 			t.Run(c.name+" "+address, func(t *testing.T) {
 				prime(t, client, strings.TrimPrefix(strings.TrimPrefix(c.url, "http://"), "https://"))
 				d := &fastopen.Dialer{Cache: new(tfo.Cache), ReadWait: time.Second}
 				body, trips, o := get(t, d, c.url, c.protocols)
 				want(t, "with a cookie", o, tfo.DataAccepted, tfo.NoCause)
-				if body != c.answer+" early" || trips != c.trips-1 || !o.Saved() {
+				if body != c.answer+" early" || c.trips > 0 && trips != c.trips-1 || !o.Saved() {
 					t.Errorf("with a cookie: %q in %d round trips, want %d", body, trips, c.trips-1)
 				}
 				d.Off = true
 				body, trips, o = get(t, d, c.url, c.protocols)
 				want(t, "plain", o, tfo.Off, tfo.NoCause)
-				if body != c.answer+" late" || trips != c.trips {
+				if body != c.answer+" late" || c.trips > 0 && trips != c.trips {
 					t.Errorf("plain: %q in %d round trips, want %d", body, trips, c.trips)
 				}
 			})
@@ -220,8 +241,7 @@ func TestWeb(t *testing.T) {
 		t.Run("a dialer as gRPC takes it "+address, func(t *testing.T) {
 			host := strings.TrimPrefix(secure, "https://")
 			prime(t, client, host)
-			var dial func(ctx context.Context, addr string) (net.Conn, error)
-			dial = tlsDialer(&fastopen.Dialer{Cache: new(tfo.Cache)}, &tls.Config{RootCAs: roots, CurvePreferences: classical})
+			var dial func(ctx context.Context, addr string) (net.Conn, error) = tlsDialer(&fastopen.Dialer{Cache: new(tfo.Cache)}, &tls.Config{RootCAs: roots, CurvePreferences: classical})
 			from := len(tap.Seen(nil))
 			c, err := dial(t.Context(), host)
 			if err != nil {
