@@ -90,7 +90,7 @@ func (d *dialing) attempt(ctx context.Context, i int, alone bool) (a attempt, er
 		a.hedge = d.spokeTo() >= 0
 	}
 	defer func() {
-		if a.asked && err != nil {
+		if a.asked && err != nil && ctx.Err() == nil {
 			d.failed(err)
 		}
 	}()

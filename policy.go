@@ -10,7 +10,8 @@ import (
 // many of them, from the start, may ride in its SYN. What is in a SYN can
 // reach the server twice (RFC 7413, section 6.3.1: "the server may receive
 // duplicate data"), so a Policy allows what is harmless when repeated, and
-// answers 0 when in doubt. It must not keep or change first.
+// answers 0 when in doubt. It must not keep or change first, nor use the
+// connection.
 type Policy func(first []byte) int
 
 // Safe is the default: it allows what [TLSClientHello] or [SafeHTTP] allows.
