@@ -130,6 +130,8 @@ func TestPaths(t *testing.T) {
 
 		t.Run("black hole after the handshake "+address, func(t *testing.T) {
 			_, addr, d := fresh(fastopen.ListenConfig{})
+			client.Sysctl(t, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", "60")
+			defer client.Sysctl(t, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", "0")
 			c, err := d.Dial("tcp", addr)
 			if err != nil {
 				t.Fatal(err)
@@ -154,6 +156,7 @@ func TestPaths(t *testing.T) {
 			want(t, "nothing but silence", fc.Outcome(), tfo.FellBack, tfo.BlackHole)
 			after.on.Store(false)
 			want(t, "remembered", exchange(t, d, addr, "hello"), tfo.Off, tfo.Avoided)
+			want(t, "by the kernel, too (requirement MBOX-3)", exchange(t, dialer(), addr, "hello"), tfo.Off, tfo.Paused)
 		})
 
 		t.Run("written and closed at once "+address, func(t *testing.T) {
