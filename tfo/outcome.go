@@ -16,7 +16,8 @@ const (
 	// CookieRequested: the SYN asked for a cookie. No data went early.
 	CookieRequested
 	// DataSent: the SYN carried a cookie, and what it carried has not been
-	// answered yet.
+	// answered yet. With the Cause Untold, the operating system took data for
+	// the SYN, and that is all that can be known.
 	DataSent
 	// DataAccepted: the peer acknowledged all the data in the SYN.
 	DataAccepted
@@ -42,11 +43,15 @@ const (
 	Avoided     // it failed on this path lately; Outcome.Avoid says how
 	Refused     // the policy allowed none of the first bytes into a SYN
 	NoData      // the connection was opened before anything was written
-	NoRoom      // the cookie did not fit beside the SYN's other options
+	NoRoom      // the cookie, or the data with it, did not fit into the SYN
 
 	// Why only CookieRequested.
 
 	NotGranted // earlier requests to this destination brought no cookie
+
+	// Why only DataSent, after the handshake.
+
+	Untold // this operating system does not tell whether data were in the SYN, and accepted
 
 	// Why FellBack, as the client sees it.
 
@@ -104,7 +109,7 @@ var causeNames = []string{
 	NoCause:     "none",
 	Unsupported: "unsupported", Disabled: "disabled", Paused: "paused", Avoided: "avoided",
 	Refused: "refused", NoData: "no-data", NoRoom: "no-room",
-	NotGranted:     "not-granted",
+	NotGranted: "not-granted", Untold: "untold",
 	Unacknowledged: "unacknowledged", Partial: "partial", Lost: "lost", Reset: "reset",
 	Unreachable: "unreachable", Overtaken: "overtaken", BlackHole: "black-hole",
 	BadCookie: "bad-cookie", NoCookie: "no-cookie", Overload: "overload",

@@ -61,6 +61,9 @@ func (o Outcome) client() string {
 		}
 		return asked + ", but " + o.why()
 	case DataSent:
+		if o.Cause == Untold {
+			return "The operating system took " + o.carried() + " for the SYN, and does not tell what came of that"
+		}
 		s := "The SYN carried a cookie and " + o.carried() + ", and has not been answered yet"
 		if o.Sent < o.Wanted {
 			s += "; the rest of the first write waits for the handshake"
@@ -232,9 +235,11 @@ func (c Cause) reason(passive bool) string {
 	case NoData:
 		return "the connection was opened before anything was written"
 	case NoRoom:
-		return "the cookie did not fit beside the SYN's other options"
+		return "the cookie, or the data with it, did not fit into the SYN"
 	case NotGranted:
 		return "no cookie was granted"
+	case Untold:
+		return "the operating system does not tell what came of it"
 	case Unacknowledged:
 		return "the SYN was acknowledged without its data"
 	case Partial:
