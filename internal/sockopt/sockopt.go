@@ -25,8 +25,10 @@ const (
 	Dead                     // closed: refused, reset, timed out
 )
 
-// A Failure is why the kernel says that data in a SYN did not work
-// (tcpi_fastopen_client_fail, Linux 5.5 and later).
+// A Failure is why the kernel says that data in a SYN did not work. The
+// first four are Linux's tcpi_fastopen_client_fail (5.5 and later). It means
+// something only on the client's side of a connection that was to use Fast
+// Open.
 type Failure uint8
 
 const (
@@ -34,13 +36,15 @@ const (
 	NoCookie                      // there was no cookie: one was asked for
 	NotAcked                      // the SYN-ACK did not acknowledge the data
 	SynRetransmits                // … and the SYN had been sent more than once
+	NoRoom                        // the kernel held the data back: with the cookie they did not fit (macOS)
+	Untold                        // the system does not tell (FreeBSD, Windows)
 )
 
 // Info is what the operating system tells of a connection's beginning.
 type Info struct {
 	State    State
 	SynData  bool    // data in the SYN was acknowledged (client), or queued (server)
-	Child    bool    // the server opened this connection at its SYN (Linux 6.14 and later)
+	Child    bool    // the server opened this connection at its SYN (not before Linux 6.14)
 	Failure  Failure // client only
 	Answered bool    // the peer acknowledged something: the handshake went through
 	RTT      time.Duration

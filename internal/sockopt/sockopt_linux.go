@@ -72,6 +72,10 @@ func DeferConnect(fd uintptr) error {
 	return set(fd, unix.TCP_FASTOPEN_CONNECT, 1)
 }
 
+// EarlyConnect is for systems whose connect call takes the first bytes: see
+// [DeferConnect] for Linux.
+func EarlyConnect(uintptr) error { return errors.ErrUnsupported }
+
 // SendSYN opens a connection whose connect(2) was deferred, with as much of
 // b in its SYN as there is room for, and returns how much that was. With an
 // empty b the SYN carries the cookie alone.
