@@ -5,11 +5,12 @@ import (
 	"errors"
 	"net"
 	"os"
-	"syscall"
+
+	"github.com/fastopen-go/fastopen/internal/sockopt"
 )
 
 // errReset is the error of a connection that died without leaving one.
-var errReset error = os.NewSyscallError("connect", syscall.ECONNRESET)
+var errReset error = os.NewSyscallError("connect", sockopt.ConnReset)
 
 // errTimeout is what package net calls a dial that ran out of time.
 var errTimeout error = &timeoutError{}

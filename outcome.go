@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/fastopen-go/fastopen/internal/sockopt"
@@ -54,9 +53,9 @@ func overtakenBy(failure error) tfo.Cause {
 	switch {
 	case failure == nil:
 		return tfo.Overtaken
-	case errors.Is(failure, syscall.ECONNREFUSED), errors.Is(failure, syscall.ECONNRESET):
+	case errors.Is(failure, sockopt.ConnRefused), errors.Is(failure, sockopt.ConnReset):
 		return tfo.Reset
-	case errors.Is(failure, syscall.ETIMEDOUT):
+	case errors.Is(failure, sockopt.TimedOut):
 		return tfo.Lost
 	}
 	return tfo.Unreachable
