@@ -94,7 +94,7 @@ func (d *dialing) attempt(ctx context.Context, i int, alone bool) (a attempt, er
 			d.failed(err)
 		}
 	}()
-	conn, err := d.plain(d.control(&a)).DialContext(ctx, d.network, to.text)
+	conn, err := d.connect(ctx, &a, to)
 	if err != nil {
 		return a, err
 	}
@@ -156,14 +156,18 @@ func (d *dialing) control(a *attempt) func(context.Context, string, string, sysc
 }
 
 // enable sets the socket options of an attempt that speaks of Fast Open.
-func (d *Dialer) enable(c syscall.RawConn) error {
+func (d *dialing) enable(c syscall.RawConn) error {
 	return control(c, func(fd uintptr) error {
 		if d.NoCookie {
 			if err := sockopt.SetNoCookie(fd); err != nil {
 				return err
 			}
 		}
-		return sockopt.DeferConnect(fd)
+		err := sockopt.DeferConnect(fd)
+		if errors.Is(err, errors.ErrUnsupported) && len(d.early) > 0 {
+			err = sockopt.EarlyConnect(fd)
+		}
+		return err
 	})
 }
 

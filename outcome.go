@@ -88,6 +88,8 @@ func (d *dialed) judge(info sockopt.Info) {
 	switch status := d.out.Status; {
 	case !d.asked:
 		d.settle(status, d.out.Cause)
+	case info.Failure == sockopt.Untold:
+		d.settle(status, tfo.Untold)
 	case d.out.Sent > 0 && info.SynData:
 		d.settle(tfo.DataAccepted, tfo.NoCause)
 	case d.out.Sent > 0 && info.Failure == sockopt.SynRetransmits:
@@ -98,12 +100,14 @@ func (d *dialed) judge(info sockopt.Info) {
 		d.settle(status, d.out.Cause)
 	case info.Failure == sockopt.NoFailure:
 		d.settle(tfo.Off, tfo.Paused)
+	case info.Failure == sockopt.NoRoom:
+		d.settle(tfo.Off, tfo.NoRoom)
 	case d.entry.Requests > 0:
 		d.settle(tfo.CookieRequested, tfo.NotGranted)
 	default:
 		d.settle(tfo.CookieRequested, tfo.NoCause)
 	}
-	if d.asked && d.out.Sent == 0 && info.Retrans > 0 {
+	if d.asked && info.Retrans > 0 && (d.out.Sent == 0 || info.Failure == sockopt.Untold) {
 		// The SYN's option alone may be what the path swallows.
 		d.cache.Failed(time.Now(), d.path, tfo.Lost)
 	}
