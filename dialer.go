@@ -136,6 +136,10 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 // which that is harmless. As many of them as fit ride in the SYN if a cookie
 // is at hand; the Policy is not asked. DialEarly returns when the handshake
 // is done and all of early was handed to the operating system.
+//
+// It works on Linux, macOS, FreeBSD and Windows; how much the Outcome can
+// tell differs, see the package's Limitations. On other systems, early is
+// written after the handshake.
 func (d *Dialer) DialEarly(ctx context.Context, network, address string, early []byte) (*Conn, error) {
 	if !isTCP(network) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}

@@ -38,5 +38,24 @@
 // On macOS, FreeBSD and Windows data rides in SYNs only by
 // [Dialer.DialEarly], since their connect calls want the bytes at once;
 // connections by [Dialer.DialContext] are plain there, and their Outcome
-// says so.
+// says so. Of what they do with the bytes they tell less than Linux does:
+//
+//   - macOS puts all of the bytes into the SYN or none. Of more than fit into
+//     a packet of 1500 bytes, the first ones ride; where packets are smaller
+//     than that, none may. By itself it stops using Fast Open on a network on
+//     which it seems to fail ([tfo.Paused]).
+//   - FreeBSD and Windows do not tell whether the bytes were in the SYN and
+//     accepted there: the Outcome stays [tfo.DataSent], with the cause
+//     [tfo.Untold].
+//   - Windows does not tell either whether a connection was opened at its
+//     SYN. [Conn.Early] is true there if the handshake was unfinished when
+//     the connection was accepted; one that was finished is no repetition.
+//   - A listener's [ListenConfig.Keys] and NoCookie, [Dialer.NoCookie], and
+//     a limit on unconfirmed connections, are Linux's alone. The others limit
+//     them as they see fit, and [Stats] counts requests for cookies, and
+//     cookies that were refused, as plain connections.
+//
+// Fast Open has to be switched on: on macOS it is, on FreeBSD servers need
+// the sysctl net.inet.tcp.fastopen.server_enable, and on Windows "netsh int
+// tcp show global" shows it. Every other system has plain connections.
 package fastopen

@@ -37,8 +37,8 @@ type ListenConfig struct {
 	// path holds a place for a round trip and a vanished one for minutes
 	// (127 s on Linux), and it is a limit on what somebody with a valid
 	// cookie can make the server do with forged SYNs. The kernel cuts it to
-	// the greatest listen backlog. Zero means [DefaultQueue]; negative means
-	// no Fast Open.
+	// the greatest listen backlog; systems other than Linux set the limit
+	// themselves. Zero means [DefaultQueue]; negative means no Fast Open.
 	Queue int
 
 	// Keys are what the listener makes cookies with. Whenever the Keyring
@@ -165,7 +165,8 @@ type Listener struct {
 // settings, and otherwise what kept it from that: [errors.ErrUnsupported] on
 // a system that has no Fast Open. That the host's own switch is off does not
 // count, since it can be put on at any time and takes effect at once (on
-// Linux, bit 2 of net.ipv4.tcp_fastopen).
+// Linux, bit 2 of net.ipv4.tcp_fastopen). On macOS alone it must be on when the
+// listener is made (and on FreeBSD that one or the clients' switch).
 func (l *Listener) FastOpen() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
