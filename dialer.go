@@ -144,9 +144,9 @@ func (d *Dialer) DialEarly(ctx context.Context, network, address string, early [
 	if !isTCP(network) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
 	}
-	if early == nil {
-		early = []byte{}
-	}
+	// A copy, since an attempt that lost may still read it when DialEarly has
+	// returned; and not nil, which would stand for bytes that come by Write.
+	early = append([]byte{}, early...)
 	return (&dialing{Dialer: d, network: network, early: early}).dial(ctx, address)
 }
 

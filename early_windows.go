@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 
 	"github.com/fastopen-go/fastopen/internal/sockopt"
 )
@@ -49,9 +48,7 @@ func (d *dialing) connectEx(ctx context.Context, nd *net.Dialer, a *attempt, to 
 	if err = nd.ControlContext(ctx, network, to.text, rawSocket(s)); err == nil {
 		var data []byte
 		if a.asked {
-			// Windows reads it until the attempt ends, which can be after
-			// another one has won and DialEarly has returned.
-			data = slices.Clone(d.early[:min(len(d.early), maxEarly)])
+			data = d.early[:min(len(d.early), maxEarly)]
 		}
 		n, err = sockopt.ConnectEx(ctx, s, local, to.remote, data)
 	}
