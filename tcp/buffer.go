@@ -1,0 +1,96 @@
+package tcp
+
+import "math/bits"
+
+// Memory lends the blocks that buffers are made of. Get returns a slice whose
+// length is a power of two, at least n; Put takes it back. A pool shared by
+// connections that run on several goroutines must do its own locking.
+type Memory interface {
+	Get(n int) []byte
+	Put(b []byte)
+}
+
+// onHeap is the Memory of a Config that names none: blocks go back to the
+// garbage collector.
+type onHeap struct{}
+
+func (onHeap) Get(n int) []byte { return make([]byte, 1<<bits.Len(uint(n-1))) }
+func (onHeap) Put([]byte)       {}
+
+const minBlock = 2048
+
+// ring is a byte queue in one block whose size is a power of two. It holds a
+// block only as long as it holds bytes. Bytes past the end may be put in place
+// before those in front of them have come; extend then makes them part of the
+// queue.
+type ring struct {
+	b    []byte
+	head int // index of the first byte
+	n    int // bytes in the queue
+}
+
+// reserve makes room for total bytes counted from the first.
+func (r *ring) reserve(m Memory, total int) {
+	if total <= len(r.b) {
+		return
+	}
+	b := m.Get(max(total, minBlock))
+	if r.b != nil {
+		// Everything, not only n bytes: bytes past the end may be in place.
+		k := copy(b, r.b[r.head:])
+		copy(b[k:], r.b[:r.head])
+		m.Put(r.b)
+	}
+	r.b, r.head = b, 0
+}
+
+// put copies p to offset off, which may lie past the end. The room must have
+// been reserved.
+func (r *ring) put(off int, p []byte) {
+	i := (r.head + off) & (len(r.b) - 1)
+	k := copy(r.b[i:], p)
+	copy(r.b, p[k:])
+}
+
+// append adds p to the end.
+func (r *ring) append(m Memory, p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	r.reserve(m, r.n+len(p))
+	r.put(r.n, p)
+	r.n += len(p)
+}
+
+// extend makes the k bytes after the end part of the queue.
+func (r *ring) extend(k int) { r.n += k }
+
+// view is the n bytes from offset off, in two parts where the ring wraps.
+func (r *ring) view(off, n int) (a, b []byte) {
+	if n == 0 {
+		return nil, nil
+	}
+	i := (r.head + off) & (len(r.b) - 1)
+	if k := len(r.b) - i; k < n {
+		return r.b[i:len(r.b):len(r.b)], r.b[: n-k : n-k]
+	}
+	return r.b[i : i+n : i+n], nil
+}
+
+// discard drops the first k bytes. An empty ring gives its block back unless
+// bytes past the end are in place (keep).
+func (r *ring) discard(m Memory, k int, keep bool) {
+	r.n -= k
+	if r.n == 0 && !keep {
+		r.release(m)
+		return
+	}
+	r.head = (r.head + k) & (len(r.b) - 1)
+}
+
+func (r *ring) release(m Memory) {
+	if r.b != nil {
+		m.Put(r.b)
+	}
+	*r = ring{}
+}
