@@ -1,0 +1,172 @@
+package tcp
+
+import (
+	"io"
+	"time"
+)
+
+// Read takes up to len(p) bytes that were received. It returns 0 and nil when
+// there are none yet, io.EOF after the peer's FIN, and what ended the connection
+// after that was read which came before.
+func (c *Conn) Read(now time.Time, p []byte) (int, error) {
+	a, b := c.Peek()
+	n := copy(p, a)
+	n += copy(p[n:], b)
+	if n > 0 {
+		c.Discard(now, n)
+		return n, nil
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return 0, c.readError()
+}
+
+// Peek is the bytes that were received and not read, in two parts where the
+// buffer wraps. The views are valid until the next call of any method.
+func (c *Conn) Peek() (a, b []byte) { return c.in.view(0, c.in.n) }
+
+// Discard drops the first n bytes of what Peek shows.
+func (c *Conn) Discard(now time.Time, n int) {
+	t := c.clock(now)
+	n = min(n, c.in.n)
+	c.in.discard(c.cfg.memory(), n, !c.asm.empty())
+	if !c.is(finTaken) && c.state != Closed {
+		c.rcv.tune.read(t, c, n)
+		c.offerWindow()
+	}
+}
+
+func (c *Conn) readError() error {
+	switch {
+	case c.is(finTaken):
+		return io.EOF
+	case c.err != nil:
+		return c.err
+	case c.state == Closed:
+		return io.EOF
+	}
+	return nil
+}
+
+// Readable reports whether Read would return something other than 0 and nil.
+func (c *Conn) Readable() bool { return c.in.n > 0 || c.readError() != nil }
+
+// Write takes bytes to be sent, as many as there is room for, perhaps none.
+//
+// What is written to a connection whose handshake is not [Conn.Confirmed] goes
+// out early if Fast Open allows it.
+func (c *Conn) Write(now time.Time, p []byte) (int, error) {
+	if err := c.writeError(); err != nil {
+		return 0, err
+	}
+	n := min(len(p), c.writeRoom())
+	c.out.append(c.cfg.memory(), p[:n])
+	return n, nil
+}
+
+func (c *Conn) writeError() error {
+	switch {
+	case c.err != nil:
+		return c.err
+	case c.is(writeClosed) || c.state == Closed:
+		return ErrClosed
+	}
+	return nil
+}
+
+// writeRoom follows the congestion window, so that a slow path does not keep
+// megabytes waiting: twice what could be in flight so far, as Linux's send buffer.
+func (c *Conn) writeRoom() int {
+	c.snd.limit = max(c.snd.limit, 2*c.cc.cwnd, 64<<10)
+	return max(min(int(c.snd.limit), c.cfg.sendBuffer())-c.out.n, 0)
+}
+
+// Queued is how many bytes were written and are not acknowledged. Right after
+// Dial, that is how many of the early bytes were taken.
+func (c *Conn) Queued() int { return c.out.n }
+
+// Writable reports whether Write would take a byte, or return an error.
+func (c *Conn) Writable() bool { return c.writeError() != nil || c.writeRoom() > 0 }
+
+// CloseWrite ends our side of the stream after what was written. Reading goes on.
+func (c *Conn) CloseWrite(now time.Time) {
+	if c.state == Closed || c.is(writeClosed) {
+		return
+	}
+	c.set(writeClosed)
+}
+
+// Close ends the connection in both directions: what was written is still sent,
+// what comes is not read any more.
+//
+// "If such a host issues a CLOSE call while received data is still pending in
+// TCP, or if new data is received after CLOSE is called, its TCP SHOULD send a
+// RST to show that data was lost."
+// https://www.rfc-editor.org/rfc/rfc1122#section-4.2.2.13
+func (c *Conn) Close(now time.Time) {
+	if c.is(closedByUser) {
+		return
+	}
+	t := c.clock(now)
+	c.set(closedByUser)
+	c.detach()
+	switch {
+	case c.state == Closed:
+		c.in.release(c.cfg.memory())
+	case c.in.n > 0:
+		c.Abort(now)
+	case c.state == SynSent:
+		c.fail(t, ErrAborted)
+	default:
+		c.CloseWrite(now)
+		c.waitForFin(t)
+	}
+}
+
+// Abort ends the connection at once with a reset.
+//
+// "<SEQ=SND.NXT><CTL=RST>"
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.5
+func (c *Conn) Abort(now time.Time) {
+	t := c.clock(now)
+	c.set(closedByUser)
+	c.detach()
+	switch c.state {
+	case Closed:
+	case SynSent, Closing, LastAck, TimeWait:
+		c.fail(t, ErrAborted)
+	default:
+		c.fail(t, ErrAborted)
+		c.due |= dueReset
+	}
+	c.in.release(c.cfg.memory())
+}
+
+// detach frees a connection that was accepted from its listener, unless that
+// still counts it as pending.
+func (c *Conn) detach() {
+	if c.listener != nil && !c.is(counted) {
+		c.listener = nil
+	}
+}
+
+// SetNoDelay switches Nagle's algorithm: with true, small segments go out at once.
+func (c *Conn) SetNoDelay(on bool) {
+	c.clear(noDelay)
+	if on {
+		c.set(noDelay)
+	}
+}
+
+// SetUserTimeout ends the connection when data stays unacknowledged for d; zero
+// leaves it to Config.Retries.
+//
+// https://www.rfc-editor.org/rfc/rfc5482
+func (c *Conn) SetUserTimeout(d time.Duration) { c.userLimit = d }
+
+// SetReceiveBuffer fixes how many bytes are kept unread at most.
+func (c *Conn) SetReceiveBuffer(n int) {
+	c.rcv.limit = uint32(max(min(n, c.cfg.maxReceiveBuffer()), 1))
+	c.rcv.tune.fixed = true
+}

@@ -1,0 +1,216 @@
+package tcp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/fastopen-go/fastopen/tfo"
+	"github.com/fastopen-go/fastopen/wire"
+)
+
+// Dial opens a connection from local to remote. The first bytes to send may be
+// given as early: they may travel in the SYN, and so may reach an application
+// twice if the network duplicates that (RFC 7413 section 6.1). Bytes that must
+// not go there are left to Write. No more than 64 KiB are taken; Queued says how
+// many were.
+//
+// The caller drains Send, as after everything else.
+func Dial(now time.Time, cfg *Config, local, remote netip.AddrPort, early []byte) *Conn {
+	c := newConn(now, cfg, local, remote)
+	c.state = SynSent
+	c.dial = &dialing{}
+	c.out.append(cfg.memory(), early[:min(len(early), c.writeRoom())])
+	c.planSYN(now, len(early))
+	if c.dial.data > 0 {
+		c.board.add(c.clock(now), c.snd.iss+1, c.snd.iss+1+c.dial.data)
+	}
+	c.snd.nxt = c.snd.iss + 1 + c.dial.data
+	c.due |= dueHandshake
+	return c
+}
+
+// receiveSynSent is the order of checks in SYN-SENT.
+//
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
+	// First, check the ACK bit. "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send
+	// a reset (unless the RST bit is set [...])"
+	acks := s.Flags.Has(wire.ACK)
+	if acks && !between(s.Ack, c.snd.iss+1, c.snd.nxt) {
+		if !s.Flags.Has(wire.RST) {
+			c.bareReset(s.Ack)
+			if c.tries == 1 {
+				// The peer has an old connection: the reset ends it,
+				// and another SYN at once begins ours.
+				c.fallBack(tfo.Lost)
+				c.due |= dueHandshake
+			}
+		}
+		return
+	}
+	// Second, the RST bit.
+	if s.Flags.Has(wire.RST) {
+		if acks {
+			c.synRefused(t, tfo.Reset, ErrRefused)
+		}
+		return
+	}
+	// Fourth, the SYN bit.
+	if !s.Flags.Has(wire.SYN) {
+		return
+	}
+	c.takeSYN(t, s, false)
+	if !acks {
+		c.simultaneousOpen(t)
+		return
+	}
+	c.snd.wl2 = s.Ack
+	c.sampleHandshake(t, s)
+	if c.tries > 2 {
+		// After a lost SYN or SYN-ACK the initial window is one segment at
+		// most. A single loss is passed over: it may be a middlebox that
+		// dislikes Fast Open, and Linux does the same.
+		// https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+		c.cc.start(c.cfg.Congestion, c.segmentSize(), 1)
+	} else {
+		c.cc.start(c.cfg.Congestion, c.segmentSize(), c.cfg.initialWindow())
+	}
+	c.synAnswered(c.time(t), s)
+	used := c.dial.usedFastOpen()
+	c.state = Established
+	c.settleSYN(t, s.Ack)
+	c.dial = nil
+	c.due |= dueAck
+	// Data or FIN in the SYN-ACK: a server may send them only to a client
+	// that used Fast Open. Otherwise they come again.
+	if used && (s.Len() > 0 || s.Flags.Has(wire.FIN)) {
+		c.receiveText(t, s, s.Seq+1)
+	}
+}
+
+// settleSYN removes the SYN, and what of its data was acknowledged, from what is
+// outstanding. The rest goes out again at once, in place of the bare ACK and
+// without any response of congestion control: it was refused, not lost.
+//
+// https://www.rfc-editor.org/rfc/rfc7413#section-4.2.1
+func (c *Conn) settleSYN(t instant, ack uint32) {
+	c.handshakeDone(t)
+	c.snd.una = ack
+	var d delivered
+	c.board.ack(ack, &d, func(*sent) {})
+	if n := ack - c.snd.base; n > 0 {
+		c.out.discard(c.cfg.memory(), int(n), false)
+		c.snd.base = ack
+	}
+	if c.snd.una != c.snd.nxt {
+		c.board.loseAll(false)
+		c.armRetransmit(t)
+	}
+}
+
+// handshakeDone is what both ends do when the handshake is complete.
+func (c *Conn) handshakeDone(t instant) {
+	c.timers.stop(timerHandshake)
+	c.due &^= dueHandshake
+	c.set(confirmed)
+	c.events |= EventConfirmed | EventWritable
+	c.tries, c.retries, c.rtt.backoff = 0, 0, 0
+	c.keepaliveHeard(t)
+}
+
+// simultaneousOpen: a SYN without ACK. The peer's data, if any, is dropped, and
+// what we answer is plain; ours is sent again once the handshake is complete.
+//
+// "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment <SEQ=ISS><ACK=RCV.NXT>
+// <CTL=SYN,ACK> and send it."
+func (c *Conn) simultaneousOpen(t instant) {
+	c.fallBack(tfo.Unacknowledged)
+	c.state = SynReceived
+	c.due |= dueHandshake
+	c.tries = 0
+	c.cc.start(c.cfg.Congestion, c.segmentSize(), c.cfg.initialWindow())
+	if c.fo.status != tfo.Off {
+		c.fo.status, c.fo.cause = tfo.FellBack, tfo.Unacknowledged
+	}
+}
+
+// synRefused is an answer that says no. If our SYN used Fast Open, a middlebox
+// may have meant that, and not the connection: a plain SYN asks once more.
+func (c *Conn) synRefused(t instant, why tfo.Cause, err error) {
+	if d := c.dial; d != nil && !c.cfg.Client.AbortOnError && d.fell == tfo.NoCause && d.usedFastOpen() {
+		c.fallBack(why)
+		c.due |= dueHandshake
+		return
+	}
+	c.fail(t, err)
+}
+
+// takeSYN takes what the peer's SYN says: sequence number, window, options.
+func (c *Conn) takeSYN(t instant, s *wire.Segment, server bool) {
+	o := &s.Options
+	c.rcv.irs, c.rcv.nxt = s.Seq, s.Seq+1
+	c.rcv.edge = c.rcv.nxt + min(c.rcv.limit, 65535)
+	c.rcv.acked = c.rcv.nxt
+	c.rcv.tune.start(t, c.rcv.nxt)
+	// The window of a segment with SYN is not scaled.
+	// https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+	c.snd.wnd, c.snd.maxWnd = uint32(s.Window), uint32(s.Window)
+	c.snd.wl1 = s.Seq
+	c.snd.peerMSS = defaultMSS(c.local.Addr())
+	if o.MSS != 0 {
+		c.snd.peerMSS = max(o.MSS, minMSS)
+	}
+	// The effective send MSS is the lesser of what the peer takes and what
+	// our first hop does (MUST-16); options are taken off when sending.
+	c.snd.mss = min(c.snd.peerMSS, c.cfg.mtuMSS(c.local.Addr().Is4()))
+	if c.pmtu.mss != 0 {
+		c.snd.mss = min(c.snd.mss, c.pmtu.mss)
+	}
+	c.rcv.mss = min(536, c.snd.mss)
+	if o.SACKPermitted && !c.cfg.NoSACK {
+		c.set(useSACK)
+	}
+	if o.Timestamps && !c.cfg.NoTimestamps {
+		c.set(useTimestamps)
+		c.rcv.recent, c.rcv.recentAt = o.TSVal, t
+	}
+	if o.WindowScale != 0 && !c.cfg.NoWindowScale {
+		c.set(useScale)
+		c.snd.scale, c.rcv.scale = o.WindowScale-1, c.cfg.windowShift()
+	}
+	// A SYN with ECE and CWR offers ECN; a SYN-ACK with ECE alone accepts it.
+	// https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1
+	if c.cfg.ECN && s.Flags.Has(wire.ECE) && s.Flags.Has(wire.CWR) == server {
+		c.set(useECN)
+	}
+	if !c.is(useScale) {
+		c.rcv.limit = min(c.rcv.limit, 65535)
+	}
+}
+
+// sampleHandshake measures the round trip of the handshake, as far as it is
+// clear which SYN was answered.
+//
+// (5.7) If the timer expired for the SYN, and nothing could be measured, the RTO
+// starts from 3 seconds when data transmission begins.
+// https://www.rfc-editor.org/rfc/rfc6298#section-5
+func (c *Conn) sampleHandshake(t instant, s *wire.Segment) {
+	c.rtt = rtt{}
+	var sentAt instant
+	switch {
+	case c.tries <= 1 && c.dial != nil:
+		sentAt = c.dial.sentAt
+	case c.tries <= 1:
+		sentAt = 1 // a passive connection's SYN-ACK leaves when it is made
+	case c.is(useTimestamps) && s.Options.Timestamps:
+		// What is echoed says which.
+		if age := c.echoed(t, s.Options.TSEcr); age <= t.sub(0) {
+			sentAt = max(t-instant(age), 1)
+		}
+	}
+	if sentAt != 0 {
+		c.rtt.sample(t, t.sub(sentAt))
+	} else {
+		c.rtt.seed(time.Second) // 3 s
+	}
+}

@@ -1,0 +1,59 @@
+package tcp
+
+import "time"
+
+// SetKeepalive switches keepalive probes. They are off at first.
+//
+// Off by default (MUST-25), after two hours by default at the least (MUST-28).
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+func (c *Conn) SetKeepalive(now time.Time, on bool) {
+	c.clear(keepaliveOn)
+	c.timers.stop(timerKeepalive)
+	if on {
+		c.set(keepaliveOn)
+	}
+	if on && c.is(confirmed) && c.state != Closed && c.state != TimeWait {
+		c.keepaliveHeard(c.clock(now))
+	}
+}
+
+// SetKeepaliveConfig changes when probes are sent.
+func (c *Conn) SetKeepaliveConfig(now time.Time, k Keepalive) {
+	c.keepalive = &k
+	c.SetKeepalive(now, c.is(keepaliveOn))
+}
+
+// keepaliveHeard notes a sign of life.
+func (c *Conn) keepaliveHeard(t instant) {
+	c.probes = 0
+	if c.is(keepaliveOn) {
+		c.timers.set(timerKeepalive, t.add(or(c.asking().Idle, 2*time.Hour)))
+	}
+}
+
+// keepaliveExpired sends a probe, or gives up. As long as something is out, its
+// retransmissions do the asking.
+func (c *Conn) keepaliveExpired(t instant) {
+	interval := or(c.asking().Interval, 75*time.Second)
+	if !c.is(keepaliveOn) || c.state < Established || c.state == TimeWait {
+		return
+	}
+	if c.snd.una == c.snd.nxt && c.timers[timerPersist] == 0 {
+		if int(c.probes) >= or(c.asking().Count, 9) {
+			c.fail(t, ErrTimeout)
+			c.due |= dueReset
+			return
+		}
+		c.probes++
+		c.set(probeKeep)
+	}
+	c.timers.set(timerKeepalive, t.add(interval))
+}
+
+// asking is when to ask: as configured for all, or for this connection.
+func (c *Conn) asking() *Keepalive {
+	if c.keepalive != nil {
+		return c.keepalive
+	}
+	return &c.cfg.Keepalive
+}

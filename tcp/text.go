@@ -1,0 +1,131 @@
+package tcp
+
+import (
+	"github.com/fastopen-go/fastopen/wire"
+)
+
+// quickSegments is how many segments are acknowledged at once at the start of a
+// connection, while the peer's window grows by every ACK.
+const quickSegments = 16
+
+// receiveText is the seventh check and the eighth: data and FIN. seq is the
+// sequence number of the first byte, which in a SYN is not the segment's.
+//
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4-2.7.1
+func (c *Conn) receiveText(t instant, s *wire.Segment, seq uint32) {
+	if !c.state.receives() {
+		// After the peer's FIN nothing should come; what does has come
+		// before, and its ACK was lost.
+		c.due |= dueAck
+		if c.state == TimeWait {
+			c.timers.set(timerLinger, t.add(c.cfg.timeWait()))
+		}
+		return
+	}
+	end := seq + uint32(s.Len())
+	if c.is(closedByUser) && after(end, c.rcv.nxt) {
+		// Nobody will read it.
+		c.fail(t, ErrAborted)
+		c.due |= dueReset
+		return
+	}
+	had, inOrder := c.rcv.nxt, c.asm.empty() && seq == c.rcv.nxt
+	c.take(t, seq, s.Payload)
+	if len(s.Rest) > 0 {
+		c.take(t, seq+uint32(len(s.Payload)), s.Rest)
+	}
+	if s.Flags.Has(wire.FIN) && !c.is(hasFin) && !after(end, c.rcv.edge) {
+		c.rcv.fin = end
+		c.set(hasFin)
+	}
+	if c.rcv.nxt != had {
+		c.set(everReceived)
+		c.events |= EventReadable
+		c.rcv.tune.received(t, c, s)
+	}
+	c.acknowledgeText(t, s, inOrder && c.asm.empty())
+	if c.is(hasFin) && !c.is(finTaken) && c.rcv.nxt == c.rcv.fin {
+		c.takeFIN(t)
+	}
+}
+
+// take copies data into its place in the receive buffer.
+func (c *Conn) take(t instant, seq uint32, p []byte) {
+	if skip := c.rcv.nxt - seq; int32(skip) > 0 {
+		if c.is(useSACK) && len(p) > 0 {
+			c.asm.dup = wire.Range{Start: seq, End: seqMin(seq+uint32(len(p)), c.rcv.nxt)}
+		}
+		p = p[min(int(skip), len(p)):]
+		seq += skip
+	}
+	edge := c.rcv.edge
+	if c.is(hasFin) {
+		edge = seqMin(edge, c.rcv.fin)
+	}
+	if room := int32(edge - seq); room < int32(len(p)) {
+		p = p[:max(room, 0)]
+	}
+	if len(p) == 0 {
+		return
+	}
+	m := c.cfg.memory()
+	if seq == c.rcv.nxt && c.asm.empty() {
+		c.in.append(m, p)
+		c.rcv.nxt += uint32(len(p))
+		return
+	}
+	off := c.in.n + int(seq-c.rcv.nxt)
+	if !c.asm.insert(seq, seq+uint32(len(p))) {
+		return
+	}
+	c.in.reserve(m, off+len(p))
+	c.in.put(off, p)
+	next := c.asm.advance(c.rcv.nxt)
+	c.in.extend(int(next - c.rcv.nxt))
+	c.rcv.nxt = next
+}
+
+// acknowledgeText decides when to acknowledge.
+//
+// At least every second full-sized segment is acknowledged at once (SHLD-19), any
+// other within half a second (MUST-40).
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+// What is out of order, or fills all or part of a gap, is acknowledged at once.
+// https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+func (c *Conn) acknowledgeText(t instant, s *wire.Segment, inOrder bool) {
+	n := uint32(s.Len())
+	if n > uint32(c.rcv.mss) {
+		c.rcv.mss = uint16(min(n, uint32(c.cfg.mtuMSS(c.local.Addr().Is4()))))
+	}
+	switch delay := c.cfg.delayedACK(); {
+	case !inOrder, s.Flags.Has(wire.FIN), c.asm.dup.Start != c.asm.dup.End, delay == 0, c.cfg.DelayedACK < 0:
+		c.due |= dueAck
+	case c.rcv.quick > 0 && !c.is(pingPong):
+		c.rcv.quick--
+		c.due |= dueAck
+	case c.rcv.nxt-c.rcv.acked >= 2*uint32(c.rcv.mss):
+		c.due |= dueAck
+	case c.timers[timerAck] == 0:
+		c.timers.set(timerAck, t.add(delay))
+	}
+}
+
+// takeFIN: everything up to the peer's FIN has come.
+func (c *Conn) takeFIN(t instant) {
+	c.rcv.nxt++
+	c.set(finTaken)
+	c.asm = reassembly{}
+	if c.in.n == 0 {
+		c.in.release(c.cfg.memory())
+	}
+	c.due |= dueAck
+	c.events |= EventReadable
+	switch c.state {
+	case Established:
+		c.become(t, CloseWait)
+	case FinWait1:
+		c.become(t, Closing)
+	case FinWait2:
+		c.become(t, TimeWait)
+	}
+}

@@ -1,0 +1,84 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
+)
+
+// Wait is all that is left of a connection in TIME-WAIT that nobody owns any
+// more. The addresses are not in it: they are the key under which it is kept.
+type Wait struct {
+	sndNxt, rcvNxt uint32
+	rcvWnd         uint32
+	recent         uint32 // TS.Recent
+	tsBase         uint32 // our timestamp clock when the record was made
+	since          int64  // unix milliseconds
+	until          int64
+	timestamps     bool
+	scale          uint8
+}
+
+// Wait returns the record that takes the place of a connection in TIME-WAIT. It
+// reports false as long as the connection is needed: in another state, or owned,
+// or with something left to send.
+func (c *Conn) Wait(now time.Time) (Wait, bool) {
+	if c.state != TimeWait || !c.is(closedByUser) || c.due != 0 {
+		return Wait{}, false
+	}
+	left := time.Duration(c.timers[timerLinger] - c.clock(now))
+	return Wait{
+		sndNxt: c.snd.nxt, rcvNxt: c.rcv.nxt, rcvWnd: c.rcv.edge - c.rcv.nxt,
+		recent: c.rcv.recent, tsBase: c.tsval(c.clock(now)), timestamps: c.is(useTimestamps),
+		since: now.UnixMilli(), until: now.Add(max(left, 0)).UnixMilli(), scale: c.rcv.scale,
+	}, true
+}
+
+// Deadline is when the record may be dropped.
+func (w *Wait) Deadline() time.Time { return time.UnixMilli(w.until) }
+
+// Receive answers a segment for the connection that was. With reuse, the segment
+// is a SYN that may open a new connection: the caller drops the record and gives
+// the SYN to the listener.
+//
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.Segment, send, reuse bool) {
+	if s.Flags.Has(wire.RST) {
+		// Ignored: an old duplicate could end TIME-WAIT early.
+		// https://www.rfc-editor.org/rfc/rfc1337#section-3
+		return wire.Segment{}, false, false
+	}
+	if s.Flags&(wire.SYN|wire.ACK) == wire.SYN {
+		if w.newer(s) {
+			return wire.Segment{}, false, true
+		}
+	} else if s.Flags.Has(wire.FIN) && s.End() == w.rcvNxt {
+		// "Acknowledge it, and restart the 2 MSL timeout."
+		w.until = now.Add(cfg.timeWait()).UnixMilli()
+	} else if s.SeqLen() == 0 && s.Seq == w.rcvNxt {
+		return wire.Segment{}, false, false
+	}
+	reply = wire.Segment{
+		Src: s.Dst, Dst: s.Src, Seq: w.sndNxt, Ack: w.rcvNxt, Flags: wire.ACK,
+		Window: uint16(min(w.rcvWnd>>w.scale, 65535)),
+	}
+	if w.timestamps {
+		reply.Options.Timestamps = true
+		reply.Options.TSVal = w.tsBase + uint32(time.Duration(now.UnixMilli()-w.since)*time.Millisecond/cfg.tick())
+		reply.Options.TSEcr = w.recent
+	}
+	return reply, true, false
+}
+
+// newer reports whether a SYN can only be from a new incarnation.
+//
+// By its timestamp, if both have them: later than the last seen. Otherwise by its
+// sequence number.
+// https://www.rfc-editor.org/rfc/rfc6191#section-2
+func (w *Wait) newer(s *wire.Segment) bool {
+	if w.timestamps && s.Options.Timestamps {
+		return after(s.Options.TSVal, w.recent) ||
+			s.Options.TSVal == w.recent && after(s.Seq, w.rcvNxt)
+	}
+	return after(s.Seq, w.rcvNxt)
+}
