@@ -1,0 +1,49 @@
+package tcp
+
+import (
+	"testing"
+	"time"
+)
+
+// TestThroughput is how long a transfer takes over paths of several kinds, next
+// to what the path would allow.
+func TestThroughput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a longer simulation")
+	}
+	const mbit = 125_000
+	for _, x := range []struct {
+		rtt       time.Duration
+		rate      int
+		loss, mix float64
+		size      int
+		least     float64 // share of the rate that must be reached
+	}{
+		{10 * time.Millisecond, 100 * mbit, 0, 0, 20e6, 0.93},
+		{66 * time.Millisecond, 100 * mbit, 0, 0, 50e6, 0.80},
+		{100 * time.Millisecond, 100 * mbit, 0, 0, 50e6, 0.75},
+		{66 * time.Millisecond, 100 * mbit, 0.0001, 0, 50e6, 0.5},
+		{66 * time.Millisecond, 100 * mbit, 0.001, 0, 20e6, 0.08},
+		{66 * time.Millisecond, 100 * mbit, 0.01, 0, 5e6, 0.02},
+		{66 * time.Millisecond, 100 * mbit, 0, 0.01, 50e6, 0.45},
+		{300 * time.Millisecond, 10 * mbit, 0.03, 0, 1e6, 0.02},
+	} {
+		p := newPair(t, 7)
+		p.delay, p.rate, p.loss, p.mix = x.rtt/2, x.rate, x.loss, x.mix
+		p.queue = int(float64(x.rate) * x.rtt.Seconds())
+		p.end[1].send = pattern(x.size, 3)
+		p.start(ListenConfig{}, nil)
+		var done time.Time
+		for !p.end[0].eof && p.step(testStart.Add(time.Hour)) {
+		}
+		done = p.now
+		p.whole()
+		took := done.Sub(testStart)
+		share := float64(x.size) / took.Seconds() / float64(x.rate)
+		t.Logf("rtt %v rate %d Mbit/s loss %.2f%% reorder %.2f%%: %.2f s, %.1f%% of the rate, dropped %d of %d", x.rtt, x.rate/mbit, x.loss*100, x.mix*100,
+			took.Seconds(), share*100, p.drops, p.packets[1])
+		if share < x.least {
+			t.Errorf("only %.1f%% of the rate", share*100)
+		}
+	}
+}
