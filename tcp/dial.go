@@ -198,9 +198,12 @@ func (c *Conn) sampleHandshake(t instant, s *wire.Segment) {
 	c.rtt = rtt{}
 	var sentAt instant
 	switch {
-	case c.tries <= 1 && c.dial != nil:
+	case c.tries == 0:
+		// A SYN cookie: when it left is not known, and nothing was lost.
+		return
+	case c.tries == 1 && c.dial != nil:
 		sentAt = c.dial.sentAt
-	case c.tries <= 1:
+	case c.tries == 1:
 		sentAt = 1 // a passive connection's SYN-ACK leaves when it is made
 	case c.is(useTimestamps) && s.Options.Timestamps:
 		// What is echoed says which.

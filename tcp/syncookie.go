@@ -42,7 +42,13 @@ func (l *Listener) sendSyncookie(now time.Time, s *wire.Segment) {
 	l.reply = c.synSegment(1)
 	o := &l.reply.Options
 	if o.Timestamps {
-		o.TSVal = o.TSVal&^(1<<syncookieBits-1) | c.syncookieOptions()
+		// Never ahead of our clock: what is sent next would look older, and
+		// the peer would drop it (PAWS).
+		v := o.TSVal&^(1<<syncookieBits-1) | c.syncookieOptions()
+		if after(v, o.TSVal) {
+			v -= 1 << syncookieBits
+		}
+		o.TSVal = v
 	} else {
 		// Nothing remembers them.
 		o.WindowScale, o.SACKPermitted = 0, false
@@ -76,7 +82,7 @@ func (l *Listener) syncookie(now time.Time, s *wire.Segment, irs, index uint32) 
 // syncookieAnswered makes a connection of the ACK that answers a SYN cookie; nil
 // if it answers none.
 func (l *Listener) syncookieAnswered(now time.Time, s *wire.Segment) *Conn {
-	if s.Flags.Any(wire.SYN|wire.FIN) || l.overflow.IsZero() || now.Sub(l.overflow) > syncookiePeriods*syncookiePeriod {
+	if s.Flags.Has(wire.SYN) || l.overflow.IsZero() || now.Sub(l.overflow) > syncookiePeriods*syncookiePeriod {
 		return nil
 	}
 	cookie, index := s.Ack-1, (s.Ack-1)>>24&7
@@ -99,11 +105,10 @@ func (l *Listener) syncookieAnswered(now time.Time, s *wire.Segment) *Conn {
 	c := newPassive(now, l, l.syncookieSYN(s, syncookieMSS[index]))
 	c.snd.iss = cookie
 	c.snd.una, c.snd.nxt, c.snd.base = cookie, cookie+1, cookie+1
-	c.snd.small, c.board.high = cookie, cookie
+	c.snd.small, c.snd.recover, c.board.high = cookie, cookie, cookie
 	l.waiting = append(l.waiting, c)
 	l.halfOpen++
 	c.set(counted)
-	c.tries = 1
 	c.Receive(now, s)
 	return c
 }
