@@ -17,6 +17,7 @@ type fastOpen struct {
 	child        bool // made by a SYN that was trusted: may be read and written at once
 	hold         bool // ... but what is written waits for the handshake
 	inSYNACK     bool // data may go into the first SYN-ACK
+	tried        bool // our first SYN carried the option, or data
 	sent, wanted uint32
 	grant        *tfo.Option // goes into the first SYN-ACK, if not nil
 	avoid        *tfo.Avoid
@@ -313,14 +314,11 @@ func (c *Conn) learnSuccess(now time.Time) {
 }
 
 // suspectBlackHole is called when an established connection has timed out
-// several times in a row, or is given up: one that used Fast Open and never
-// heard anything since the handshake may have met a middlebox that lets the
-// handshake pass and then nothing.
+// several times in a row, or is given up: one whose SYN carried the option, with
+// data or without, and that never heard anything since the handshake may have
+// met a middlebox that lets the handshake pass and then nothing.
 func (c *Conn) suspectBlackHole(now time.Time) {
-	if c.is(passive) || c.is(everReceived) || c.fo.cause == tfo.BlackHole {
-		return
-	}
-	if c.fo.status == tfo.DataAccepted || c.fo.status == tfo.CookieRequested || c.fo.status == tfo.DataSent {
+	if !c.is(everReceived) && c.fo.tried && c.fo.status != tfo.FellBack {
 		c.learnFailure(now, tfo.BlackHole)
 	}
 }

@@ -17,6 +17,7 @@ func (c *Conn) sendHandshake(t instant) wire.Segment {
 		c.dial.sentAt = t
 	} else {
 		c.grantFastOpen(t, &s)
+		c.rcv.acked = c.rcv.nxt // with SYN data, more than the SYN
 		c.due &^= dueAck
 		c.timers.stop(timerAck)
 	}
@@ -90,6 +91,7 @@ func (c *Conn) putFastOpen(s *wire.Segment) {
 	if d.fell != tfo.NoCause || c.tries > 0 {
 		return
 	}
+	c.fo.tried = d.hasOption || d.data > 0
 	s.Options.FastOpen, s.Options.HasFastOpen = d.option, d.hasOption
 	s.Payload, s.Rest = c.out.view(0, int(d.data))
 }

@@ -276,7 +276,7 @@ func (c *Conn) fill(s *wire.Segment, start, n uint32) {
 	if data < n {
 		s.Flags |= wire.FIN
 	}
-	if n > 0 && start+data == c.finSeq() {
+	if data > 0 && start+data == c.finSeq() {
 		s.Flags |= wire.PSH
 	}
 }
