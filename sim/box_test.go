@@ -5,12 +5,15 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
+	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
 )
 
-// A tcp describes a segment for a test; what it does not say has a default.
-type tcp struct {
+// A testSegment describes a segment for a test; what it does not say has a default.
+type testSegment struct {
 	v6      bool
-	flags   byte
+	flags   wire.Flags
 	options []byte
 	data    string
 	ipOpts  int // words of IPv4 options
@@ -21,7 +24,7 @@ const (
 	clientAck = 77
 )
 
-func (s tcp) packet() []byte {
+func (s testSegment) packet() []byte {
 	options := bytes.Clone(s.options)
 	for len(options)%4 != 0 {
 		options = append(options, optionEnd)
@@ -32,7 +35,7 @@ func (s tcp) packet() []byte {
 	binary.BigEndian.PutUint32(h[4:], clientSeq)
 	binary.BigEndian.PutUint32(h[8:], clientAck)
 	h[12] = byte(20+len(options)) / 4 << 4
-	h[13] = s.flags
+	h[13] = byte(s.flags)
 	binary.BigEndian.PutUint16(h[14:], 65535)
 	seg := append(append(h, options...), s.data...)
 
@@ -49,6 +52,7 @@ func (s tcp) packet() []byte {
 		p[0], p[8], p[9] = 0x45+byte(s.ipOpts), 64, 6
 		binary.BigEndian.PutUint16(p[2:], uint16(len(p)+len(seg)))
 		copy(p[12:], []byte{10, 77, 0, 1, 10, 77, 0, 2})
+		binary.BigEndian.PutUint16(p[10:], ^onesSum(p))
 	}
 	head := len(p)
 	p = append(p, seg...)
@@ -125,22 +129,22 @@ func through(t *testing.T, b Box, packet []byte) (atB, atA []byte) {
 func TestDrop(t *testing.T) {
 	for _, c := range []struct {
 		name           string
-		s              tcp
+		s              testSegment
 		data, fastOpen bool // whether DropSYNData and DropFastOpen drop it
 	}{
-		{"SYN", tcp{flags: flagSYN, options: mss}, false, false},
-		{"SYN with data", tcp{flags: flagSYN, options: mss, data: "x"}, true, false},
-		{"SYN with request", tcp{flags: flagSYN, options: options(mss, request)}, false, true},
-		{"SYN with cookie and data", tcp{flags: flagSYN, options: options(cookie, mss), data: "hello"}, true, true},
-		{"experimental request", tcp{flags: flagSYN, options: expRequest}, false, true},
-		{"experimental cookie", tcp{flags: flagSYN, options: options(sackTS, expCookie)}, false, true},
-		{"another experiment", tcp{flags: flagSYN, options: expOther}, false, false},
-		{"option after the end", tcp{flags: flagSYN, options: options(mss, []byte{0}, request)}, false, false},
-		{"option after a malformed one", tcp{flags: flagSYN, options: options([]byte{9, 1}, request)}, false, false},
-		{"SYN with ECN and cookie", tcp{flags: flagSYN | 0xc0, options: cookie, data: "x"}, true, true},
-		{"SYN-ACK with cookie", tcp{flags: flagSYN | flagACK, options: cookie}, false, false},
-		{"SYN-ACK with data", tcp{flags: flagSYN | flagACK, data: "x"}, false, false},
-		{"data", tcp{flags: flagACK, data: "hello"}, false, false},
+		{"SYN", testSegment{flags: wire.SYN, options: mss}, false, false},
+		{"SYN with data", testSegment{flags: wire.SYN, options: mss, data: "x"}, true, false},
+		{"SYN with request", testSegment{flags: wire.SYN, options: options(mss, request)}, false, true},
+		{"SYN with cookie and data", testSegment{flags: wire.SYN, options: options(cookie, mss), data: "hello"}, true, true},
+		{"experimental request", testSegment{flags: wire.SYN, options: expRequest}, false, true},
+		{"experimental cookie", testSegment{flags: wire.SYN, options: options(sackTS, expCookie)}, false, true},
+		{"another experiment", testSegment{flags: wire.SYN, options: expOther}, false, false},
+		{"option after the end", testSegment{flags: wire.SYN, options: options(mss, []byte{0}, request)}, false, false},
+		{"option after a malformed one", testSegment{flags: wire.SYN, options: options([]byte{9, 1}, request)}, false, false},
+		{"SYN with ECN and cookie", testSegment{flags: wire.SYN | 0xc0, options: cookie, data: "x"}, true, true},
+		{"SYN-ACK with cookie", testSegment{flags: wire.SYN | wire.ACK, options: cookie}, false, false},
+		{"SYN-ACK with data", testSegment{flags: wire.SYN | wire.ACK, data: "x"}, false, false},
+		{"data", testSegment{flags: wire.ACK, data: "hello"}, false, false},
 	} {
 		for _, v6 := range []bool{false, true} {
 			c.s.v6 = v6
@@ -178,10 +182,10 @@ func TestStripFastOpen(t *testing.T) {
 		for _, v6 := range []bool{false, true} {
 			for _, on := range []Segments{0, OnSYN, OnSYNACK, OnSYN | OnSYNACK} {
 				for _, f := range []struct {
-					flags byte
+					flags wire.Flags
 					by    Segments
-				}{{flagSYN, OnSYN}, {flagSYN | flagACK, OnSYNACK}, {flagACK, 0}} {
-					in := tcp{v6: v6, flags: f.flags, options: c.in, data: "abc"}
+				}{{wire.SYN, OnSYN}, {wire.SYN | wire.ACK, OnSYNACK}, {wire.ACK, 0}} {
+					in := testSegment{v6: v6, flags: f.flags, options: c.in, data: "abc"}
 					want := in
 					if on&f.by != 0 {
 						want.options = c.want
@@ -194,7 +198,7 @@ func TestStripFastOpen(t *testing.T) {
 			}
 		}
 	}
-	wrong := tcp{flags: flagSYN, options: cookie}.packet()
+	wrong := testSegment{flags: wire.SYN, options: cookie}.packet()
 	wrong[20+17] ^= 1
 	if out, _ := through(t, StripFastOpen(OnSYN), wrong); checksumOK(out) {
 		t.Error("stripping repaired a wrong checksum")
@@ -202,7 +206,7 @@ func TestStripFastOpen(t *testing.T) {
 }
 
 func TestResetSYNData(t *testing.T) {
-	for _, s := range []tcp{{flags: flagSYN, data: "hello", options: cookie}, {flags: flagSYN, data: "hello", ipOpts: 2}, {v6: true, flags: flagSYN, data: "hello"}} {
+	for _, s := range []testSegment{{flags: wire.SYN, data: "hello", options: cookie}, {flags: wire.SYN, data: "hello", ipOpts: 2}, {v6: true, flags: wire.SYN, data: "hello"}} {
 		out, back := through(t, ResetSYNData(), s.packet())
 		if out != nil || back == nil || !checksumOK(back) {
 			t.Fatalf("%+v: passed % x, returned % x, want a RST alone with a good checksum", s, out, back)
@@ -219,7 +223,7 @@ func TestResetSYNData(t *testing.T) {
 			t.Errorf("%+v: got %v, want a RST that acknowledges %d", s, got, ack)
 		}
 	}
-	for _, s := range []tcp{{flags: flagSYN, options: cookie}, {flags: flagACK, data: "x"}, {flags: flagSYN | flagACK, data: "x"}} {
+	for _, s := range []testSegment{{flags: wire.SYN, options: cookie}, {flags: wire.ACK, data: "x"}, {flags: wire.SYN | wire.ACK, data: "x"}} {
 		if out, back := through(t, ResetSYNData(), s.packet()); !bytes.Equal(out, s.packet()) || back != nil {
 			t.Errorf("%+v: passed % x, returned % x, want passed alone", s, out, back)
 		}
@@ -229,10 +233,10 @@ func TestResetSYNData(t *testing.T) {
 // No bytes make a box panic, and a box changes only what it says.
 func FuzzBoxes(f *testing.F) {
 	f.Add([]byte{})
-	for _, s := range []tcp{
-		{flags: flagSYN, options: options(mss, cookie), data: "hello"},
-		{flags: flagSYN, options: options(mss, expCookie), data: "hello", ipOpts: 3},
-		{v6: true, flags: flagSYN | flagACK, options: options(sackTS, request)},
+	for _, s := range []testSegment{
+		{flags: wire.SYN, options: options(mss, cookie), data: "hello"},
+		{flags: wire.SYN, options: options(mss, expCookie), data: "hello", ipOpts: 3},
+		{v6: true, flags: wire.SYN | wire.ACK, options: options(sackTS, request)},
 	} {
 		f.Add(s.packet())
 	}
@@ -243,9 +247,22 @@ func FuzzBoxes(f *testing.F) {
 				t.Fatalf("a box that drops passed % x and returned % x", out, back)
 			}
 		}
+		s, _ := parse(in)
 		out, back := through(t, ResetSYNData(), in)
-		if (out == nil) == (back == nil) && len(in) > 0 || back != nil && (!isTCP || !checksumOK(back)) {
+		if dropped := isTCP && s.isSYN() && s.Len() > 0; (out == nil) != dropped && len(in) > 0 || back != nil && (!dropped || !checksumOK(back)) {
 			t.Fatalf("ResetSYNData passed % x and returned % x", out, back)
+		}
+		for _, b := range []Box{TrimSYNData(1), AckSYNOnly(), LateBlackHole(), Blacklist(time.Second, true), RewriteSequence(1, true), NAT(netip.MustParseAddr("10.0.0.1")), MTU(100)} {
+			p := NewPath(0, b)
+			for _, d := range []Dir{AtoB, BtoA} {
+				p.Send(start, d, in)
+				for pkt, ok := p.Receive(start); ok; pkt, ok = p.Receive(start) {
+					after, ok := parse(pkt.Data)
+					if ok && isTCP && after.intact() != s.intact() {
+						t.Fatalf("a box made a checksum good or bad: % x of % x", pkt.Data, in)
+					}
+				}
+			}
 		}
 		out, back = through(t, StripFastOpen(OnSYN|OnSYNACK), in)
 		if back != nil || len(out) != len(in) || !isTCP && !bytes.Equal(out, in) {
@@ -256,10 +273,10 @@ func FuzzBoxes(f *testing.F) {
 		}
 		before, _ := parse(in)
 		after, ok := parse(out)
-		if !ok || before.flags()&flagSYN != 0 && see(start, AtoB, out).FastOpen {
+		if !ok || before.Flags.Has(wire.SYN) && see(start, AtoB, out).FastOpen {
 			t.Fatalf("StripFastOpen left % x of % x", out, in)
 		}
-		if checksumOK(before.ip) != checksumOK(after.ip) {
+		if before.intact() != after.intact() {
 			t.Fatalf("StripFastOpen made a checksum good or bad: % x of % x", out, in)
 		}
 	})
@@ -271,10 +288,10 @@ func TestDropMatch(t *testing.T) {
 		calls++
 		return s.Dir == AtoB && s.At.Equal(at(1)) && s.FIN
 	})
-	if out, _ := through(t, b, tcp{flags: flagFIN | flagACK}.packet()); out != nil {
+	if out, _ := through(t, b, testSegment{flags: wire.FIN | wire.ACK}.packet()); out != nil {
 		t.Error("a packet that matches passed")
 	}
-	if out, _ := through(t, b, tcp{flags: flagACK}.packet()); out == nil {
+	if out, _ := through(t, b, testSegment{flags: wire.ACK}.packet()); out == nil {
 		t.Error("a packet that does not match was dropped")
 	}
 	if calls != 2 {

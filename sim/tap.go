@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 // A Tap is a hop that lets everything pass and remembers it. The zero Tap is
@@ -142,10 +144,10 @@ func see(at time.Time, d Dir, packet []byte) Seen {
 		return v
 	}
 	v.TCP = true
-	v.Src, v.Dst = s.ends()
-	f := s.flags()
-	v.SYN, v.ACK, v.FIN, v.RST = f&flagSYN != 0, f&flagACK != 0, f&flagFIN != 0, f&flagRST != 0
-	v.Seq, v.Ack, v.Len = s.seq(), s.ack(), len(s.data)
+	v.Src, v.Dst = s.Src, s.Dst
+	f := s.Flags
+	v.SYN, v.ACK, v.FIN, v.RST = f.Has(wire.SYN), f.Has(wire.ACK), f.Has(wire.FIN), f.Has(wire.RST)
+	v.Seq, v.Ack, v.Len = s.Seq, s.Ack, s.Len()
 	for _, cookie := range s.fastOpen {
 		v.FastOpen, v.Cookie = true, cookie
 	}

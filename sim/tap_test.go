@@ -7,14 +7,16 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 func TestTap(t *testing.T) {
 	var atA, atB Tap
 	p := NewPath(0, &atA, Delay(20*ms), DropSYNData(), &atB)
-	p.Send(at(0), AtoB, tcp{flags: flagSYN, options: options(mss, request)}.packet())
-	p.Send(at(5), BtoA, tcp{v6: true, flags: flagSYN | flagACK, options: expCookie, data: "abc"}.packet())
-	p.Send(at(6), AtoB, tcp{flags: flagSYN, data: "dropped"}.packet())
+	p.Send(at(0), AtoB, testSegment{flags: wire.SYN, options: options(mss, request)}.packet())
+	p.Send(at(5), BtoA, testSegment{v6: true, flags: wire.SYN | wire.ACK, options: expCookie, data: "abc"}.packet())
+	p.Send(at(6), AtoB, testSegment{flags: wire.SYN, data: "dropped"}.packet())
 	p.Send(at(7), BtoA, []byte("not IP"))
 	p.Receive(at(100))
 	const wantA = `    0.000ms A>B 10.77.0.1:40000 > 10.77.0.2:80 SYN seq 4294967294 len 0 cookie request
@@ -43,8 +45,8 @@ func TestTapAwait(t *testing.T) {
 		go func() {
 			for range 3 {
 				time.Sleep(time.Second)
-				p.Send(time.Now(), AtoB, tcp{flags: flagSYN}.packet())
-				p.Send(time.Now(), BtoA, tcp{flags: flagRST}.packet())
+				p.Send(time.Now(), AtoB, testSegment{flags: wire.SYN}.packet())
+				p.Send(time.Now(), BtoA, testSegment{flags: wire.RST}.packet())
 			}
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
