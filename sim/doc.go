@@ -1,6 +1,6 @@
-// Package sim is a network path between two hosts, A and B: links with delay
-// and loss, and middleboxes that meddle with TCP Fast Open the way those in
-// the wild do.
+// Package sim is a network path between two hosts, A and B: links with delay,
+// rate, queue and faults, and middleboxes that meddle with TCP Fast Open the
+// way those in the wild do.
 //
 // # Usage
 //
@@ -34,6 +34,6 @@
 //
 // # Limitations
 //
-// Links have delay and loss only: no rate, queue, reordering or corruption.
-// Middleboxes do not look behind IPv6 extension headers or into fragments.
+// Middleboxes do not look into fragments. Links do not fragment: a packet that
+// is too long for an [MTU] is dropped whether or not it may be cut.
 package sim

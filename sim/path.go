@@ -1,9 +1,6 @@
 package sim
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 // Dir is the way a packet travels.
 type Dir uint8
@@ -44,7 +41,7 @@ type passer func(d Dir, packet []byte)
 // latest seen. A Path is not safe for concurrent use.
 type Path struct {
 	hops    []passer
-	rng     *rand.Rand
+	seed    uint64
 	now     time.Time
 	flying  flight // on a link
 	count   uint64
@@ -65,7 +62,7 @@ type Packet struct {
 // such as loss, comes from seed alone. Without hops, packets arrive as soon as
 // they are sent.
 func NewPath(seed uint64, hops ...Hop) *Path {
-	p := &Path{rng: rand.New(rand.NewPCG(seed, 0))}
+	p := &Path{seed: seed}
 	for i, h := range hops {
 		p.hops = append(p.hops, h.join(p, i))
 	}
