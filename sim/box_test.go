@@ -252,8 +252,8 @@ func FuzzBoxes(f *testing.F) {
 		if dropped := isTCP && s.isSYN() && s.Len() > 0; (out == nil) != dropped && len(in) > 0 || back != nil && (!dropped || !checksumOK(back)) {
 			t.Fatalf("ResetSYNData passed % x and returned % x", out, back)
 		}
-		for _, b := range []Box{TrimSYNData(1), AckSYNOnly(), LateBlackHole(), Blacklist(time.Second, true), RewriteSequence(1, true), NAT(netip.MustParseAddr("10.0.0.1")), MTU(100)} {
-			p := NewPath(0, b)
+		for _, b := range []Box{TrimSYNData(1), AckSYNOnly(), LateBlackHole(), Blacklist(time.Second, true), RewriteSequence(1, true), MTU(100)} {
+			p := NewPath(0, b, NewNAT(netip.MustParseAddr("10.0.0.1")))
 			for _, d := range []Dir{AtoB, BtoA} {
 				p.Send(start, d, in)
 				for pkt, ok := p.Receive(start); ok; pkt, ok = p.Receive(start) {

@@ -6,8 +6,9 @@ import (
 )
 
 // LateBlackHole returns a box that lets the handshake of a connection that uses
-// Fast Open pass, and then no more of it in either direction, as boxes did that made Linux watch for timeouts after a Fast Open
-// that had seemed to work. Connections without Fast Open pass.
+// Fast Open pass, and then no more of it in either direction, as boxes did that
+// made Linux watch for timeouts after a Fast Open that had seemed to work.
+// Connections without Fast Open pass.
 func LateBlackHole() Box {
 	doomed := map[flow]bool{}
 	return segments(func(_ time.Time, _ Dir, s *segment) bool {

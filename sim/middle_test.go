@@ -179,7 +179,8 @@ func TestRewriteSequence(t *testing.T) {
 
 func TestNAT(t *testing.T) {
 	one, two := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")
-	p := NewPath(0, NAT(one, netip.MustParseAddr("2001:db8::1"), two))
+	translator := NewNAT(one, netip.MustParseAddr("2001:db8::1"), two)
+	p := NewPath(0, translator)
 	syn := testSegment{flags: wire.SYN, options: cookie, data: "x"}
 	a := relay(t, p, start, AtoB, syn.packet())
 	again := relay(t, p, start, AtoB, syn.packet())
@@ -197,6 +198,9 @@ func TestNAT(t *testing.T) {
 	q.edit(func() { q.setEnds(q.Src, a.Src) })
 	if back := relay(t, p, start, BtoA, reply); back == nil || back.Dst.String() != "10.77.0.1:40000" {
 		t.Errorf("the answer arrived as %v, want at the client's own address", back)
+	}
+	if in, ok := translator.Inside(a.Dst, a.Src); !ok || in.String() != "10.77.0.1:40000" {
+		t.Errorf("inside is %v, %v", in, ok)
 	}
 	for name, packet := range map[string][]byte{
 		"unknown":   testSegment{flags: wire.ACK}.answer(9, 1),
