@@ -211,10 +211,12 @@ func (h *Host) attend(r *running) {
 	if r.at != nil && !h.Hold {
 		h.accept(r.at)
 	}
-	if r.app != nil {
-		r.app(h.net.now, r.Conn)
-	}
+	h.run(r)
 	h.drain(r)
+	if r.Events() != 0 { // a timer ended it
+		h.run(r)
+		h.drain(r)
+	}
 	w, over := r.Wait(h.net.now)
 	if over {
 		h.waits = append(h.waits, &waiting{flow{r.Local(), r.Remote()}, w})
@@ -222,6 +224,14 @@ func (h *Host) attend(r *running) {
 	if over || r.Done() {
 		h.conns = slices.DeleteFunc(h.conns, func(x *running) bool { return x == r })
 	}
+}
+
+// run calls the application.
+func (h *Host) run(r *running) {
+	if r.app != nil {
+		r.app(h.net.now, r.Conn)
+	}
+	r.Events()
 }
 
 // accept starts applications on what waits in a listener.
@@ -235,7 +245,7 @@ func (h *Host) accept(at *service) {
 		}
 		r := h.conns[i]
 		r.app = app
-		app(h.net.now, c)
+		h.run(r)
 		h.drain(r)
 	}
 }
