@@ -25,6 +25,8 @@ var edges = map[string][]string{
 	"tcp":              {"tfo", "wire"},
 	"link":             {"wire", "golang.org/x/sys"},
 	"sim":              {"tfo", "wire", "tcp", "golang.org/x/sys"},
+	"sim/torture":      {"sim", "tcp", "tfo"},
+	"sim/throughput":   {"sim", "tcp"},
 	"kernel":           {"tfo", "internal/sockopt"},
 	"internal/sockopt": {"golang.org/x/sys"},
 	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},

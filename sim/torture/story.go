@@ -31,6 +31,7 @@ type story struct {
 	rtt       time.Duration
 	ports     map[uint16]*connection // by the client's port
 	conns     []*connection
+	steps     int
 }
 
 // connection is one connection of a story, seen from both ends.
@@ -56,10 +57,12 @@ const port = 443
 
 // tell plays the story. What is logged goes to log, if that is not nil.
 func tell(c testCase, log io.Writer) *story {
-	s := &story{
-		testCase: c, f: find(fasts, c.fast), w: find(networks, c.net), b: find(boxes, c.box),
-		net: sim.NewNet(c.seed), ports: map[uint16]*connection{},
-	}
+	return play(c, find(fasts, c.fast), find(networks, c.net), find(boxes, c.box), log)
+}
+
+// play is tell where the tables do not have what is to be told.
+func play(c testCase, f fastCase, w network, b box, log io.Writer) *story {
+	s := &story{testCase: c, f: f, w: w, b: b, net: sim.NewNet(c.seed), ports: map[uint16]*connection{}}
 	if log != nil {
 		s.net.Log = func(line string) { fmt.Fprintln(log, line) }
 	}
@@ -76,14 +79,25 @@ func tell(c testCase, log io.Writer) *story {
 	} else {
 		for i, c := range s.conns {
 			s.begin(i, c)
-			for !c.client.Over && s.net.Step(c.began.Add(patience)) {
-			}
+			s.run(func() bool { return c.client.Over })
 			s.net.Wait(c.pause)
 		}
 	}
-	s.net.Run(patience)
+	s.run(func() bool { return false })
 	return s
 }
+
+// run goes on until done says so, or nothing is left to happen, or it has been
+// long enough.
+func (s *story) run(done func() bool) {
+	limit := s.net.Now().Add(patience)
+	for !done() && s.steps < endless && s.net.Step(limit) {
+		s.steps++
+	}
+}
+
+// endless is more events than any story has that ends.
+const endless = 1_000_000
 
 // patience is how long a story may take at most. A connection that is given up
 // takes fifteen retransmissions, two minutes apart in the end.
@@ -113,8 +127,14 @@ func (s *story) build() {
 	half := s.w.way
 	half.Delay = s.rtt / 4
 	hops := []sim.Hop{sim.Both(half)}
+	if s.b.before != nil {
+		hops = append(hops, s.b.before)
+	}
 	if s.b.make != nil {
 		hops = append(hops, s.b.make(s))
+	}
+	if s.b.after != nil {
+		hops = append(hops, s.b.after)
 	}
 	hops = append(hops, sim.Both(half))
 	if s.b.servers == 0 {

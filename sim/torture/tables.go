@@ -96,7 +96,8 @@ var networks = []named[network]{
 
 // box is a middlebox.
 type box struct {
-	make func(s *story) sim.Hop
+	make          func(s *story) sim.Hop
+	before, after sim.Hop // next to it, if not nil
 	// kills says that what it does to a connection with Fast Open cannot be
 	// helped within that connection.
 	kills bool
