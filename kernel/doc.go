@@ -1,0 +1,15 @@
+// Package kernel says how this host's kernel is set up for TCP Fast Open
+// (RFC 7413).
+//
+// # Usage
+//
+//	bits, err := kernel.FastOpen()
+//	if err == nil && !bits.Server() {
+//		fmt.Println("turn it on with:", bits.TurnOn(kernel.ServerBit))
+//	}
+//
+// # Limitations
+//
+// Linux only; elsewhere everything that asks the kernel returns
+// [errors.ErrUnsupported]. Settings are read, never written.
+package kernel
