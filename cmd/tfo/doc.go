@@ -1,0 +1,18 @@
+// Command tfo serves, fetches and measures over TCP Fast Open (RFC 7413), and
+// says what came of it.
+//
+// # Usage
+//
+//	tfo serve [DIR]    HTTP and HTTPS with Fast Open; a page about the visitor's connection
+//	tfo get URL...     like curl, with what Fast Open did and what it saved
+//	tfo version
+//
+// tfo --help and tfo VERB --help tell the rest. Exit codes: 0 it worked, 1 it
+// failed, 2 the command line is wrong.
+//
+// # Limitations
+//
+// What tfo get reports of a connection is what this host's kernel says of it.
+// On systems other than Linux, tfo get connects the plain way, and tfo serve
+// cannot tell whether the host's own switch is on.
+package main

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes, as --help tells them.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const rootLong = `tfo makes TCP Fast Open (RFC 7413) something you can see. With Fast Open the
+first bytes of a connection ride in its very first packet, the SYN, so a
+request on a new connection takes one round trip less. The first contact with
+a server asks for a cookie; every later one can be fast.
+
+tfo serve offers files, or a page that tells each visitor how their connection
+was opened. tfo get fetches like curl and says what Fast Open did, and what it
+saved.
+
+Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong.`
+
+const rootExample = `  tfo serve                                  a page on http://localhost:8080/
+  tfo get http://localhost:8080/             fetch it: twice, to see the cookie at work
+  tfo get --repeat 5 http://localhost:8080/  with and without Fast Open, side by side`
+
+// newRoot returns the command tfo with all its verbs.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tfo",
+		Short:         "Serve, fetch and measure over TCP Fast Open",
+		Long:          rootLong,
+		Example:       rootExample,
+		Version:       version(),
+		Args:          knownVerb,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
+	root.AddCommand(newGet(), newVersion())
+	return root
+}
+
+// knownVerb lets nothing but the verbs follow the word tfo.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return usagef("there is no command %q: did you mean %s?", args[0], strings.Join(like, " or "))
+	}
+	return usagef("there is no command %q", args[0])
+}
+
+// plainer takes what only a programmer understands out of an error about
+// flags.
+func plainer(err error) error {
+	var number *strconv.NumError
+	if !errors.As(err, &number) {
+		return err
+	}
+	what, _, _ := strings.Cut(err.Error(), ": strconv.")
+	if number.Func == "ParseBool" {
+		return fmt.Errorf("%s: write true or false", what)
+	}
+	return fmt.Errorf("%s: write a number", what)
+}
+
+// run runs the command line and returns the exit code.
+func run(args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteC()
+	var failure failure
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.As(err, &failure):
+		complain(os.Stderr, cmd.CommandPath(), failure.error)
+		return exitFailed
+	}
+	complain(os.Stderr, cmd.CommandPath(), err)
+	fmt.Fprintf(os.Stderr, "See: %s --help\n", cmd.CommandPath())
+	return exitUsage
+}
