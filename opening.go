@@ -135,6 +135,7 @@ func (o *opening) fail(c *Conn, err error) {
 	tc := c.tc.Load()
 	o.phase, o.err = failed, o.dialing.error(tc.RemoteAddr(), err)
 	o.stop()
+	c.dialed.died(err)
 	tc.Close()
 }
 

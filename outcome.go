@@ -48,11 +48,25 @@ func (d *dialed) overtaken(failure error) {
 	d.settle(tfo.FellBack, overtakenBy(failure))
 }
 
+// died notes that the connection never opened, so that its SYN is not said
+// to be under way any more. The cache is not told: the plain attempts have
+// failed as well, so it was not for Fast Open.
+func (d *dialed) died(failure error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.out.Status == tfo.DataSent {
+		d.settled = true
+		d.out.Status, d.out.Cause = tfo.FellBack, overtakenBy(failure)
+	}
+}
+
 // overtakenBy says why a connection fell back to another attempt.
 func overtakenBy(failure error) tfo.Cause {
 	switch {
 	case failure == nil:
 		return tfo.Overtaken
+	case failure == errTimeout:
+		return tfo.Lost
 	case errors.Is(failure, sockopt.ConnRefused), errors.Is(failure, sockopt.ConnReset):
 		return tfo.Reset
 	case errors.Is(failure, sockopt.TimedOut):

@@ -109,6 +109,7 @@ func TestPromises(t *testing.T) {
 			}
 			_, err := c.Read(make([]byte, 1))
 			check("Read", err)
+			want(t, "refused", c.Outcome(), tfo.FellBack, tfo.Reset)
 			_, err = c.Read(make([]byte, 1))
 			check("Read again", err)
 			_, err = c.Write([]byte("x"))
@@ -163,6 +164,7 @@ func TestPromises(t *testing.T) {
 			}
 			_, err := c.Read(make([]byte, 1))
 			timedOut("Dialer.Timeout", err)
+			want(t, "nobody there", c.Outcome(), tfo.FellBack, tfo.Lost)
 			_, err = d.DialEarly(t.Context(), "tcp", addr, []byte("hello"))
 			timedOut("DialEarly", err)
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
