@@ -201,7 +201,7 @@ func (c *Conn) Deadline() time.Time {
 func (c *Conn) Outcome() tfo.Outcome {
 	o := tfo.Outcome{
 		Status: c.fo.status, Cause: c.fo.cause, Passive: c.is(passive),
-		Sent: int(c.fo.sent), Wanted: int(c.fo.wanted), RTT: c.rtt.srtt,
+		Sent: int(c.fo.sent), Wanted: int(c.fo.wanted), RTT: c.rtt.measured(),
 	}
 	if c.fo.avoid != nil {
 		o.Avoid = *c.fo.avoid
@@ -232,7 +232,7 @@ type Info struct {
 // Info tells how the connection does.
 func (c *Conn) Info() Info {
 	return Info{
-		State: c.state, RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, RTO: c.rtt.timeout(c.cfg),
+		State: c.state, RTT: c.rtt.measured(), RTTVar: c.rtt.rttvar, RTO: c.rtt.timeout(c.cfg),
 		MinRTT: c.rtt.minimum(), CWnd: c.cc.cwnd, SSThresh: c.cc.ssthresh,
 		MSS: uint16(c.segmentSize()), SendWindow: c.snd.wnd, ReceiveWindow: c.rcv.edge - c.rcv.nxt,
 		Unread: c.in.n, Unacked: c.snd.nxt - c.snd.una, Unsent: c.unsent(),
@@ -352,8 +352,8 @@ func (c *Conn) fail(t instant, err error) {
 //
 // https://www.rfc-editor.org/rfc/rfc9040#section-6
 func (c *Conn) remember(t instant) {
-	if c.cfg.Cache != nil && !c.is(passive) && c.is(confirmed) && c.rtt.srtt != 0 {
-		c.cfg.Cache.Learn(c.time(t), c.path(), tfo.Lesson{RTT: c.rtt.srtt})
+	if c.cfg.Cache != nil && !c.is(passive) && c.is(confirmed) && c.rtt.measured() != 0 {
+		c.cfg.Cache.Learn(c.time(t), c.path(), tfo.Lesson{RTT: c.rtt.measured()})
 	}
 }
 

@@ -50,7 +50,9 @@ func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
 	}
 	// Second, the RST bit.
 	if s.Flags.Has(wire.RST) {
-		if acks {
+		// After falling back, one that acknowledges data as well is a copy
+		// of the answer to the SYN before.
+		if acks && (c.dial.fell == tfo.NoCause || s.Ack == c.snd.iss+1) {
 			c.synRefused(t, tfo.Reset, ErrRefused)
 		}
 		return
@@ -136,11 +138,20 @@ func (c *Conn) simultaneousOpen(t instant) {
 
 // synRefused is an answer that says no. If our SYN used Fast Open, a middlebox
 // may have meant that, and not the connection: a plain SYN asks once more.
+//
+// A refusal that follows sooner than half the round trip of the first is a copy
+// of it: the plain SYN cannot have been answered yet.
 func (c *Conn) synRefused(t instant, why tfo.Cause, err error) {
-	if d := c.dial; d != nil && !c.cfg.Client.AbortOnError && d.fell == tfo.NoCause && d.usedFastOpen() {
-		c.fallBack(why)
-		c.due |= dueHandshake
-		return
+	if d := c.dial; d != nil && !c.cfg.Client.AbortOnError && d.usedFastOpen() {
+		if d.fell == tfo.NoCause {
+			d.refused = t.sub(d.sentAt)
+			c.fallBack(why)
+			c.due |= dueHandshake
+			return
+		}
+		if c.tries == 1 || c.tries == 2 && t.sub(d.sentAt) < d.refused/2 {
+			return
+		}
 	}
 	c.fail(t, err)
 }
@@ -192,7 +203,8 @@ func (c *Conn) takeSYN(t instant, s *wire.Segment, server bool) {
 // clear which SYN was answered.
 //
 // (5.7) If the timer expired for the SYN, and nothing could be measured, the RTO
-// starts from 3 seconds when data transmission begins.
+// starts from 3 seconds when data transmission begins. Here it does unless an
+// earlier connection has measured the path (RFC 9040).
 // https://www.rfc-editor.org/rfc/rfc6298#section-5
 func (c *Conn) sampleHandshake(t instant, s *wire.Segment) {
 	c.rtt = rtt{}
@@ -213,6 +225,8 @@ func (c *Conn) sampleHandshake(t instant, s *wire.Segment) {
 	}
 	if sentAt != 0 {
 		c.rtt.sample(t, t.sub(sentAt))
+	} else if c.dial != nil && c.dial.rtt != 0 {
+		c.rtt.seed(c.dial.rtt)
 	} else {
 		c.rtt.seed(time.Second) // 3 s
 	}

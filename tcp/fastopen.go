@@ -159,13 +159,15 @@ func (c *Conn) open(v verdict, s *wire.Segment, f *FastOpenServer) {
 // dialing is what an active connection needs until it is established.
 type dialing struct {
 	option    tfo.Option
-	hasOption bool      // the first SYN carries option
-	asked     bool      // ... so that a cookie may come back
-	data      uint32    // bytes in the first SYN
-	fell      tfo.Cause // why the SYNs since then are plain
-	sentAt    instant   // when the latest SYN left
-	mss       uint16    // the peer's, as remembered
-	soft      error     // what ICMP said meanwhile
+	hasOption bool          // the first SYN carries option
+	asked     bool          // ... so that a cookie may come back
+	data      uint32        // bytes in the first SYN
+	fell      tfo.Cause     // why the SYNs since then are plain
+	sentAt    instant       // when the latest SYN left
+	mss       uint16        // the peer's, as remembered
+	rtt       time.Duration // of the path, as remembered
+	refused   time.Duration // how long the refusal took that made us fall back
+	soft      error         // what ICMP said meanwhile
 }
 
 // planSYN decides what the first SYN carries: a cookie and data, a request for
@@ -185,7 +187,7 @@ func (c *Conn) planSYN(now time.Time, early int) {
 		if e.RTT > 0 {
 			c.rtt.seed(e.RTT)
 		}
-		d.mss = e.MSS
+		d.mss, d.rtt = e.MSS, e.RTT
 	}
 	if e.Avoid.Active(now) && !f.IgnoreFailures {
 		avoid := e.Avoid
@@ -271,7 +273,7 @@ func (c *Conn) synAnswered(now time.Time, s *wire.Segment) {
 	// An unsolicited cookie is not kept: requirement OPT-9.
 	gotCookie := d.asked && s.Options.HasFastOpen && !s.Options.FastOpen.IsRequest()
 	if c.cfg.Cache != nil {
-		l := tfo.Lesson{RTT: c.rtt.srtt}
+		l := tfo.Lesson{RTT: c.rtt.measured()}
 		if d.usedFastOpen() {
 			l.MSS = s.Options.MSS
 		}

@@ -78,9 +78,6 @@ func (c *Conn) packetTooBig(t instant, mtu uint32) {
 		c.due |= dueHandshake
 		return
 	}
-	if c.state == SynReceived {
-		return
-	}
 	for i := range c.board.q {
 		if e := &c.board.q[i]; e.len() > c.segmentSize() && e.flags&sacked == 0 {
 			c.board.lose(i)

@@ -6,7 +6,8 @@ import "time"
 //
 // https://www.rfc-editor.org/rfc/rfc6298
 type rtt struct {
-	srtt, rttvar time.Duration // zero: nothing measured yet
+	srtt, rttvar time.Duration // zero: nothing known yet
+	guessed      bool          // ... and nothing measured: see seed
 	latest       time.Duration
 	min          [2]time.Duration // of this window and of the one before
 	minSince     instant
@@ -21,10 +22,10 @@ const minWindow = 300 * time.Second
 func (r *rtt) sample(now instant, m time.Duration) {
 	m = max(m, time.Microsecond)
 	r.latest = m
-	if r.srtt == 0 {
+	if r.srtt == 0 || r.guessed {
 		// (2.2) When the first RTT measurement R is made:
 		// SRTT <- R, RTTVAR <- R/2
-		r.srtt, r.rttvar = m, m/2
+		r.srtt, r.rttvar, r.guessed = m, m/2, false
 	} else {
 		// (2.3) RTTVAR <- (1 - beta) * RTTVAR + beta * |SRTT - R'|
 		//       SRTT <- (1 - alpha) * SRTT + alpha * R'
@@ -42,10 +43,19 @@ func (r *rtt) sample(now instant, m time.Duration) {
 	r.min[0] = min(r.min[0], m)
 }
 
-// seed starts the estimate from what an earlier connection measured.
+// seed starts the estimate from what an earlier connection measured, or from a
+// guess. The first measurement takes its place.
 //
 // https://www.rfc-editor.org/rfc/rfc9040#section-5
-func (r *rtt) seed(m time.Duration) { r.srtt, r.rttvar = m, m/2 }
+func (r *rtt) seed(m time.Duration) { r.srtt, r.rttvar, r.guessed = m, m/2, true }
+
+// measured is the smoothed round-trip time of this connection, 0 when unknown.
+func (r *rtt) measured() time.Duration {
+	if r.guessed {
+		return 0
+	}
+	return r.srtt
+}
 
 // minimum is the smallest round trip of the last minutes, 0 when unknown.
 func (r *rtt) minimum() time.Duration {

@@ -92,8 +92,8 @@ func (u *tuning) read(t instant, c *Conn, n int) {
 	}
 	u.copied += uint32(n)
 	round := u.rtt
-	if c.rtt.srtt != 0 && (round == 0 || c.rtt.srtt < round) {
-		round = c.rtt.srtt
+	if m := c.rtt.measured(); m != 0 && (round == 0 || m < round) {
+		round = m
 	}
 	if round == 0 || t.sub(u.since) < round {
 		return
