@@ -107,6 +107,8 @@ type box struct {
 	// guesses says that how long it takes to get past it depends on
 	// retransmission timers, which differ with what was measured.
 	guesses bool
+	// narrow says that large packets are lost there.
+	narrow bool
 	// servers is how many share the address; with apart, each has keys of
 	// its own.
 	servers int
@@ -137,6 +139,6 @@ var boxes = []named[box]{
 	}}},
 	{"balancer", box{servers: 2}},
 	{"balancer-apart", box{servers: 2, apart: true}},
-	{"mtu", fixed(func() sim.Box { return sim.MTU(1400) })},
-	{"mtu-silent", box{make: func(*story) sim.Hop { return sim.SilentMTU(1400) }, guesses: true}},
+	{"mtu", box{make: func(*story) sim.Hop { return sim.MTU(1400) }, narrow: true}},
+	{"mtu-silent", box{make: func(*story) sim.Hop { return sim.SilentMTU(1400) }, guesses: true, narrow: true}},
 }
