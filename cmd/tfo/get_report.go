@@ -107,10 +107,10 @@ type record struct {
 	Saved       *bool       `json:"saved,omitempty"`
 	Explanation string      `json:"explanation,omitempty"`
 	RTT         float64     `json:"rtt_ms,omitempty"`
-	Name        float64     `json:"name_ms,omitempty"`
+	Name        float64     `json:"name_ms"` // 0 for an address
 	Connect     *float64    `json:"connect_ms,omitempty"`
 	Handshake   float64     `json:"tls_ms,omitempty"`
-	FirstByte   float64     `json:"first_byte_ms,omitempty"`
+	FirstByte   float64     `json:"first_byte_ms"` // 0 if none came
 	Total       float64     `json:"total_ms"`
 	Error       string      `json:"error,omitempty"`
 }
