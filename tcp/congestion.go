@@ -42,7 +42,10 @@ func (c *congestion) ack(now instant, n, flight uint32, r *rtt, una, nxt uint32)
 	c.validation.ack(now, n, r.srtt)
 	slow := c.cwnd < c.ssthresh
 	if slow && c.ssthresh == infinite {
-		c.hystart.sample(r.latest, una, nxt)
+		c.hystart.sample(now, r.latest, una, nxt)
+		if flight >= c.cwnd/2 {
+			c.hystart.busy(now, r.minimum())
+		}
 	}
 	if flight < c.cwnd/2 && !c.validation.valid(c.cwnd) {
 		// In the non-validated phase the window does not grow: section 4.4.

@@ -163,7 +163,7 @@ func TestRFC6928_2_InitialWindow(t *testing.T) {
 func TestRFC9406_4_HyStart(t *testing.T) {
 	round := func(h *hystart, n uint32, m time.Duration) {
 		for range 10 {
-			h.sample(m, n*1000, (n+1)*1000)
+			h.sample(1, m, n*1000, (n+1)*1000)
 		}
 	}
 	var h hystart
@@ -189,6 +189,47 @@ func TestRFC9406_4_HyStart(t *testing.T) {
 	}
 	if _, done := h.grow(1000); !done {
 		t.Error("five rounds later it must be over")
+	}
+}
+
+// HyStart's other sign: ACKs that keep coming for half a round trip say that the
+// path is half full, so the doubling ends; and a queue that grows after that ends
+// slow start without five rounds more.
+func TestHyStartTrains(t *testing.T) {
+	const rtt = 64 * time.Millisecond
+	var h hystart
+	now := instant(1)
+	// A round has n ACKs of one segment, 100 µs apart, in two bursts, and
+	// brings the window to twice that.
+	round := func(n uint32, at time.Duration) {
+		start := now
+		for i := range n {
+			if now = now.add(100 * time.Microsecond); i == n/2 {
+				now = now.add(10 * time.Millisecond)
+			}
+			h.sample(now, at, n+i, 2*n+2*i)
+			h.busy(now, rtt)
+		}
+		now = start.add(rtt)
+	}
+	for n := uint32(10); n <= 170; n *= 2 {
+		round(n, rtt)
+	}
+	if h.css {
+		t.Fatal("16 ms of 64 are not half")
+	}
+	round(330, rtt)
+	if _, done := h.grow(1000); !h.css || done {
+		t.Fatalf("ACKs for 32 of 64 ms: %+v", h)
+	}
+	round(640, rtt)
+	round(1280, rtt+5*time.Millisecond)
+	if _, done := h.grow(1000); !h.css || done {
+		t.Errorf("5 ms are no queue: %+v", h)
+	}
+	round(2560, rtt+9*time.Millisecond)
+	if _, done := h.grow(1000); !done {
+		t.Errorf("9 ms are a queue: %+v", h)
 	}
 }
 

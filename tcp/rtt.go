@@ -7,11 +7,11 @@ import "time"
 // https://www.rfc-editor.org/rfc/rfc6298
 type rtt struct {
 	srtt, rttvar time.Duration // zero: nothing known yet
-	guessed      bool          // ... and nothing measured: see seed
 	latest       time.Duration
 	min          [2]time.Duration // of this window and of the one before
 	minSince     instant
 	backoff      uint8 // times the timeout was doubled: (5.5)
+	guessed      bool  // srtt is not measured: see seed
 }
 
 // minWindow is how long a minimum counts, so that a path that became longer is
