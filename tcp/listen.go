@@ -75,7 +75,7 @@ func (l *Listener) Receive(now time.Time, s *wire.Segment) *Conn {
 		// "An incoming RST should be ignored."
 		return nil
 	case s.Flags.Has(wire.ACK):
-		if c := l.syncookieAnswered(now, s); c != nil {
+		if c, known := l.syncookieAnswered(now, s); known {
 			return c
 		}
 		// "Any acknowledgment is bad if it arrives on a connection still in

@@ -80,29 +80,33 @@ func (l *Listener) syncookie(now time.Time, s *wire.Segment, irs, index uint32) 
 }
 
 // syncookieAnswered makes a connection of the ACK that answers a SYN cookie; nil
-// if it answers none.
-func (l *Listener) syncookieAnswered(now time.Time, s *wire.Segment) *Conn {
+// if it makes none. It reports whether the ACK belongs, as far as can be told, to
+// a cookie: if so, it is not to be answered by a reset.
+//
+// Only the first segment after the SYN-ACK tells the sequence number that the
+// cookie was made for. If it is lost or late, another comes before it: that is
+// passed over, and the client sends both again.
+func (l *Listener) syncookieAnswered(now time.Time, s *wire.Segment) (c *Conn, known bool) {
 	if s.Flags.Has(wire.SYN) || l.overflow.IsZero() || now.Sub(l.overflow) > syncookiePeriods*syncookiePeriod {
-		return nil
+		return nil, false
 	}
 	cookie, index := s.Ack-1, (s.Ack-1)>>24&7
 	valid := false
 	for i := range syncookiePeriods {
-		if l.syncookie(now.Add(-time.Duration(i)*syncookiePeriod), s, s.Seq-1, index) == cookie {
-			valid = true
-			break
-		}
+		made := l.syncookie(now.Add(-time.Duration(i)*syncookiePeriod), s, s.Seq-1, index)
+		valid = valid || made == cookie
+		known = known || made>>27 == cookie>>27 // the minute
 	}
 	if !valid {
 		l.Stats.SyncookiesFail++
-		return nil
+		return nil, known
 	}
 	l.Stats.SyncookiesRecv++
 	if len(l.queue) > or(l.lc.Backlog, 128) {
 		l.Stats.ListenOverflows++
-		return nil
+		return nil, true
 	}
-	c := newPassive(now, l, l.syncookieSYN(s, syncookieMSS[index]))
+	c = newPassive(now, l, l.syncookieSYN(s, syncookieMSS[index]))
 	c.snd.iss = cookie
 	c.snd.una, c.snd.nxt, c.snd.base = cookie, cookie+1, cookie+1
 	c.snd.small, c.snd.recover, c.board.high = cookie, cookie, cookie
@@ -110,7 +114,7 @@ func (l *Listener) syncookieAnswered(now time.Time, s *wire.Segment) *Conn {
 	l.halfOpen++
 	c.set(counted)
 	c.Receive(now, s)
-	return c
+	return c, true
 }
 
 // syncookieSYN is the SYN as far as it can be told from the ACK.

@@ -38,6 +38,25 @@ func TestSyncookieFIN(t *testing.T) {
 	h.wantState("half closed", CloseWait)
 }
 
+// What comes before the ACK that answers a SYN cookie, because that was lost or
+// late, is no reason for a reset.
+func TestSyncookieLateACK(t *testing.T) {
+	h := newHarness(t)
+	h.lc.SYNQueue = -1
+	h.listen(0)
+	h.syncookie(0, "S 0:0(0) win 65535 <mss 1460>")
+	h.recv(20, "P. 101:201(100) ack 1 win 1000")
+	if h.c != nil {
+		t.Fatal("a connection of unknown beginning")
+	}
+	h.idle("no reset")
+	h.recv(300, ". 1:101(100) ack 1 win 1000")
+	h.accept("a connection")
+	h.recv(301, "P. 101:201(100) ack 1 win 1000")
+	h.want("all of it", ". 1:1(0) ack 201")
+	h.wantRead("data", 200, nil)
+}
+
 // When a SYN cookie left is not known: the round trip is not measured, and the
 // first timeout is the initial one.
 func TestSyncookieRTT(t *testing.T) {
