@@ -224,10 +224,17 @@ func (t *TUN) wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if t.closed.Load() || errors.Is(err, unix.EBADFD) {
+	if t.closed.Load() || t.deleted() {
 		err = os.ErrClosed
 	}
 	return &os.PathError{Op: op, Path: t.name, Err: err}
+}
+
+// deleted reports whether the file has lost its device. It cannot be told from
+// the error of a Read or Write: EBADFD if they came too late, but "not
+// pollable" if they were about to wait.
+func (t *TUN) deleted() bool {
+	return errors.Is(ioctl(t.file, unix.TUNGETIFF, new(unix.Ifreq)), unix.EBADFD)
 }
 
 func ioctl(f *os.File, request uint, ifr *unix.Ifreq) error {
