@@ -168,22 +168,9 @@ func (c *Conn) MultipathTCP() (bool, error) { return c.tc.Load().MultipathTCP() 
 // ReadFrom implements [io.ReaderFrom], with splice(2) or sendfile(2) where
 // [net.TCPConn.ReadFrom] uses them.
 func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
-	buf := make([]byte, 4096)
-	for !c.open.Load() {
-		m, rerr := r.Read(buf)
-		if m > 0 {
-			m, err = c.Write(buf[:m])
-			n += int64(m)
-		}
-		if err == nil && rerr == io.EOF {
-			return n, nil
-		}
-		if err == nil {
-			err = rerr
-		}
-		if err != nil {
-			return n, err
-		}
+	n, open, err := c.copyWhileOpening(c, r)
+	if !open {
+		return n, err
 	}
 	m, err := c.tc.Load().ReadFrom(r)
 	return n + m, err
@@ -192,25 +179,37 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 // WriteTo implements [io.WriterTo], with splice(2) where
 // [net.TCPConn.WriteTo] uses it.
 func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
-	buf := make([]byte, 4096)
+	n, open, err := c.copyWhileOpening(w, c)
+	if !open {
+		return n, err
+	}
+	m, err := c.tc.Load().WriteTo(w)
+	return n + m, err
+}
+
+// copyWhileOpening copies from r to w, of which c is one, until c is open. If
+// that does not come to pass, err is the end of the copy.
+func (c *Conn) copyWhileOpening(w io.Writer, r io.Reader) (n int64, open bool, err error) {
+	var buf []byte
 	for !c.open.Load() {
-		m, rerr := c.Read(buf)
+		if buf == nil {
+			buf = make([]byte, 4096)
+		}
+		m, rerr := r.Read(buf)
 		if m > 0 {
 			m, err = w.Write(buf[:m])
 			n += int64(m)
 		}
-		if err == nil && rerr == io.EOF {
-			return n, nil
-		}
-		if err == nil {
-			err = rerr
-		}
-		if err != nil {
-			return n, err
+		switch {
+		case err != nil:
+			return n, false, err
+		case rerr == io.EOF:
+			return n, false, nil
+		case rerr != nil:
+			return n, false, rerr
 		}
 	}
-	m, err := c.tc.Load().WriteTo(w)
-	return n + m, err
+	return n, true, nil
 }
 
 // Outcome says what came of Fast Open on this connection, as far as is known
