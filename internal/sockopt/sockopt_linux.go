@@ -3,7 +3,6 @@ package sockopt
 import (
 	"encoding/binary"
 	"errors"
-	"os"
 	"time"
 	"unsafe"
 
@@ -13,6 +12,9 @@ import (
 // EnableBeforeListen says that [Enable] belongs between socket(2) and
 // listen(2); elsewhere it must come after listen(2).
 const EnableBeforeListen = true
+
+// errDisabled is what the kernel says where net.ipv4.tcp_fastopen forbids.
+const errDisabled = unix.EOPNOTSUPP
 
 // Values of include/uapi/linux/tcp.h that x/sys/unix does not name.
 const (
@@ -29,12 +31,6 @@ const (
 // to net.core.somaxconn.
 func Enable(fd uintptr, queue int) error {
 	return set(fd, unix.TCP_FASTOPEN, queue)
-}
-
-// Queue reads what [Enable] has set.
-func Queue(fd uintptr) (int, error) {
-	n, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN)
-	return n, explain("getsockopt", err)
 }
 
 // SetKeys gives a listener keys of its own: 16 bytes, or 32 with a backup.
@@ -127,34 +123,4 @@ func failure(t *unix.TCPInfo) Failure {
 		return Failure(b >> 5 & 3)
 	}
 	return Failure(b >> 1 & 3)
-}
-
-// TakeError returns and clears the socket's pending error, nil if it has none.
-func TakeError(fd uintptr) error {
-	n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		return explain("getsockopt", err)
-	}
-	if n == 0 {
-		return nil
-	}
-	return os.NewSyscallError("connect", unix.Errno(n))
-}
-
-func set(fd uintptr, option, value int) error {
-	return explain("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value))
-}
-
-// explain sorts the errnos by which a kernel says that it has no Fast Open,
-// or may not use it, from the rest.
-func explain(call string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.ENOPROTOOPT):
-		return errors.ErrUnsupported
-	case errors.Is(err, unix.EOPNOTSUPP):
-		return ErrDisabled
-	}
-	return os.NewSyscallError(call, err)
 }
