@@ -66,7 +66,9 @@ var fasts = []named[fastCase]{
 
 // network is what links do.
 type network struct {
-	way sim.Way // each way, before and after the middlebox, with half of the delay
+	// way is before and after the middlebox, in both directions, with half of
+	// the delay each; only the one before it flips bits.
+	way sim.Way
 	// exact networks leave nothing to chance and have room for all that is
 	// sent, so that the same story takes the same time.
 	exact bool
@@ -84,12 +86,12 @@ var networks = []named[network]{
 	{"burst", network{way: sim.Way{Burst: sim.Gilbert{Enter: 0.01, Leave: 0.3}}, harsh: true}},
 	{"reorder", network{way: sim.Way{Reorder: 0.1}}},
 	{"duplicate", network{way: sim.Way{Duplicate: 0.1}}},
-	{"corrupt", network{way: sim.Way{Corrupt: 0.02}}},
+	{"corrupt", network{way: sim.Way{Corrupt: 0.04}}},
 	{"jitter", network{way: sim.Way{Jitter: 10 * ms}}},
 	{"slow", network{way: sim.Way{Rate: 2e6, Queue: 20000}}},
 	{"marked", network{way: sim.Way{Rate: 2e6, Queue: 30000, Mark: 6000}}},
 	{"everything", network{way: sim.Way{
-		Loss: 0.01, Burst: sim.Gilbert{Enter: 0.002}, Corrupt: 0.005, Duplicate: 0.02,
+		Loss: 0.01, Burst: sim.Gilbert{Enter: 0.002}, Corrupt: 0.01, Duplicate: 0.02,
 		Rate: 5e6, QueuePackets: 30, Jitter: 5 * ms, Reorder: 0.03, Late: 15 * ms,
 	}, harsh: true}},
 }
