@@ -11,7 +11,7 @@ import (
 type cubic struct {
 	epoch instant // start of the current congestion avoidance stage; 0 none
 	wMax  float32 // W_max
-	prior float32 // cwnd_prior
+	prior float32 // cwnd_prior; 0 until something was lost
 	wEst  float32 // W_est
 	start float32 // cwnd_epoch
 	k     float32 // K
@@ -21,6 +21,11 @@ type cubic struct {
 const (
 	cubicBeta = 0.7
 	cubicC    = 0.4
+	// Slow start that ended before anything was lost has found no W_max, and
+	// the cubic curve from there takes seconds to find one. So the window
+	// grows by a twentieth a round trip at least until the first loss, which
+	// the RFC does not say: as in Linux (bictcp_update, tcp_cubic.c).
+	cubicBlind = 1.0 / 20
 	// α_cubic = 3 * (1 - β) / (1 + β): section 4.3.
 	cubicAlpha = 3 * (1 - cubicBeta) / (1 + cubicBeta)
 )
@@ -70,13 +75,17 @@ func (u *cubic) ack(now instant, c *congestion, n uint32, r *rtt) {
 	}
 	u.wEst += float32(alpha * float32(segments/w))
 	t := float32(now.sub(u.epoch).Seconds())
-	if u.at(t) < u.wEst {
+	if u.at(t) < u.wEst && u.prior != 0 {
 		u.grow(c, u.wEst-w)
 		return
 	}
 	target := u.at(t + float32(r.srtt.Seconds()))
 	target = max(w, min(target, 1.5*w))
-	u.grow(c, float32((target-w)/w)*segments)
+	growth := float32((target - w) / w)
+	if u.prior == 0 {
+		growth = max(growth, cubicBlind)
+	}
+	u.grow(c, growth*segments)
 }
 
 // at is W_cubic(t).
