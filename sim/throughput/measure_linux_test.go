@@ -40,11 +40,15 @@ func TestMeasureLinux(t *testing.T) {
 		share := known[strings.TrimSpace(c.String())]
 		if match.MatchString(c.String()) {
 			share = 0
-			for seed := range c.seeds() {
+			runs := c.seeds()
+			if c.loss > 0 && c.loss < 0.001 {
+				runs = 34 // few losses: single runs differ by a sixth
+			}
+			for seed := range runs {
 				t.Run(fmt.Sprintf("%v seed %d", c, seed+1), func(t *testing.T) {
 					x := c.linux(t, uint64(seed)+1)
 					t.Logf("%.1f%%", x*100)
-					share += x / float64(c.seeds())
+					share += x / float64(runs)
 				})
 			}
 			t.Log(row(c, share))

@@ -34,8 +34,10 @@ Linux on the same paths. There the path stands between two TUN devices in two
 network namespaces, in real time, and the kernel's TCP with CUBIC and its default
 buffers (6 MiB to receive, 4 MiB to send) sends through it. The seeds are those
 of the column beside it, but which packets are lost depends on which are sent.
-Of the rows with 0.01 % the kernel makes more, by little over what chance does to
-the mean of six runs: single runs of package tcp differ by 13 % of the rate.
+In the rows with 0.01 % single runs differ much, by 16 % of the rate: few packets
+are lost, and it matters when. Linux's are means of 34 runs there, with a standard
+error of 3 %. Over 88 runs package tcp comes to 67.8 % and 64.1 % (1.7 %): beside
+it there is no difference to be seen.
 Measured by: go test ./sim/throughput -run MeasureLinux -linux . -timeout 1h
 `
 
