@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -41,9 +42,11 @@ func verb(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, 
 	}
 }
 
-// complain writes an error as one sentence that begins with who speaks.
+// complain writes an error as one sentence that begins with who speaks, which
+// is not a package.
 func complain(w io.Writer, who string, err error) {
-	fmt.Fprintf(w, "%s %s\n", paint(w).red(who+":"), printable(err.Error()))
+	text := strings.TrimPrefix(printable(err.Error()), "kernel: ")
+	fmt.Fprintf(w, "%s %s\n", paint(w).red(who+":"), text)
 }
 
 // reason is err without the operation and the file, which the sentence around

@@ -1,0 +1,107 @@
+package kernel
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Do runs f in n and returns its error: on a goroutine and a thread of its
+// own, so that no other goroutine ever finds itself in the wrong namespace.
+// Goroutines that f starts are not in n; sockets, open files and processes
+// that f makes are, and stay there.
+//
+// For another namespace than that of the process it takes root (the capability
+// CAP_SYS_ADMIN), and the error is [fs.ErrPermission] without it. It is
+// [fs.ErrNotExist] if the namespace is gone. In both cases f was not called.
+func (n Namespace) Do(f func() error) error {
+	if n.path == "" {
+		return sentencef(fs.ErrInvalid, "no network namespace was named")
+	}
+	var err error
+	done := false
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		onOwnThread(func() {
+			err = n.visit(f)
+			done = true
+		})
+	}()
+	<-ended
+	if !done {
+		runtime.Goexit() // as f did
+	}
+	return err
+}
+
+// onOwnThread runs f on this goroutine, locked to a thread that is not the
+// first one of the process: that one's namespace is what /proc/PID/ns and
+// /proc/PID/net show as the process's. A goroutine that is on the first thread
+// holds it, so the next one is on another.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		f() // which unlocks, or does not
+		return
+	}
+	defer runtime.UnlockOSThread()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		onOwnThread(f)
+	}()
+	<-ended
+}
+
+// visit takes the calling thread, to which its goroutine is locked, to n and
+// back. It unlocks the goroutine only if the thread is where it was: else the
+// runtime ends the thread together with the goroutine.
+func (n Namespace) visit(f func() error) error {
+	home, err := openNet("/proc/thread-self/ns/net")
+	if err != nil {
+		return sentencef(err, "cannot tell which network namespace this is (%v): check that /proc is mounted", reason(err))
+	}
+	defer home.Close()
+	if id, err := identify(home); err == nil && id == n.id {
+		defer runtime.UnlockOSThread()
+		return f()
+	}
+	if err := n.enter(); err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer func() {
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+	}()
+	return f()
+}
+
+// enter takes the calling thread to n. After an error it is where it was.
+func (n Namespace) enter() error {
+	there, err := openNet(n.path)
+	if err == nil {
+		defer there.Close()
+		var id NamespaceID
+		if id, err = identify(there); err == nil && id != n.id {
+			err = fs.ErrNotExist // the number or the name is another's now
+		}
+	}
+	if err == nil {
+		err = os.NewSyscallError("setns", unix.Setns(int(there.Fd()), unix.CLONE_NEWNET))
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH), errors.Is(err, errNotNamespace):
+		return sentencef(fs.ErrNotExist, "the network namespace of %s is gone", n.name)
+	case errors.Is(err, fs.ErrPermission):
+		return sentencef(err, "may not enter the network namespace of %s, which takes the capability CAP_SYS_ADMIN: run this as root, outside of containers", n.name)
+	}
+	return sentencef(err, "cannot enter the network namespace of %s: %v", n.name, reason(err))
+}
