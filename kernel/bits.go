@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// Name is the sysctl that [Bits] is the value of.
-const Name = "net.ipv4.tcp_fastopen"
-
 // Bits is the value of the sysctl net.ipv4.tcp_fastopen. Each network
 // namespace has its own, which starts as 1: [ClientBit] alone. Changes hold at
 // once, also for sockets that listen already.

@@ -11,5 +11,5 @@
 // # Limitations
 //
 // Linux only; elsewhere everything that asks the kernel returns
-// [errors.ErrUnsupported]. Settings are read, never written.
+// [errors.ErrUnsupported].
 package kernel
