@@ -34,7 +34,7 @@ func TestParseIntAsTheKernel(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Written as those do who read the files at boot, with one write(2).
-		writeErr := os.WriteFile(path(Name), []byte(text+"\n"), 0)
+		writeErr := os.WriteFile(sysctlFile(Name), []byte(text+"\n"), 0)
 		got, err := FastOpen()
 		if err != nil {
 			t.Fatal(err)

@@ -88,7 +88,7 @@ func (e *SettingError) why() string {
 	case NoProc:
 		return "there is no /proc/sys/net here, because /proc is not mounted or this container hides it; run this on the host instead, with --pid and the number of a process of the container"
 	case NoSetting:
-		return fmt.Sprintf("there is no %s, so this kernel, or the sandbox that stands in for it, has no such setting; Fast Open needs Linux 3.7 or later, and network namespaces of containers have had it since 4.15", path(e.Name))
+		return fmt.Sprintf("there is no %s, so this kernel, or the sandbox that stands in for it, has no such setting; Fast Open needs Linux 3.7 or later, and network namespaces of containers have had it since 4.15", sysctlFile(e.Name))
 	case ReadOnly:
 		return "/proc/sys is mounted read-only, as it is in most containers; run this on the host instead, with --pid and the number of a process of the container"
 	case NotPermitted:
@@ -97,8 +97,8 @@ func (e *SettingError) why() string {
 	return strings.TrimPrefix(e.Err.Error(), "kernel: ")
 }
 
-// path returns the file of a sysctl. A slash in its name stands for a dot
+// sysctlFile returns the file of a sysctl. A slash in its name stands for a dot
 // within one of its parts, as in sysctl(8).
-func path(name string) string {
+func sysctlFile(name string) string {
 	return "/proc/sys/" + strings.NewReplacer(".", "/", "/", ".").Replace(name)
 }

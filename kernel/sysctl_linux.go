@@ -124,7 +124,7 @@ func readNumber(name string) (int, error) {
 // the thread that opens them.
 
 func readSetting(name string) (string, error) {
-	b, err := os.ReadFile(path(name))
+	b, err := os.ReadFile(sysctlFile(name))
 	if err != nil {
 		return "", settingError(name, false, err)
 	}
@@ -134,7 +134,7 @@ func readSetting(name string) (string, error) {
 // writeSetting writes a value in one piece: the kernel takes what comes with
 // one write(2) for the whole value.
 func writeSetting(name, value string) error {
-	f, err := os.OpenFile(path(name), os.O_WRONLY, 0)
+	f, err := os.OpenFile(sysctlFile(name), os.O_WRONLY, 0)
 	if err == nil {
 		_, err = f.WriteString(value + "\n")
 		if e := f.Close(); err == nil {
