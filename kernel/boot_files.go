@@ -108,7 +108,7 @@ func (b *bootReading) files() []bootFile {
 	for _, dir := range bootDirs {
 		real, err := b.tree.resolve(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			b.trouble(dir, 0, errors.Is(err, fs.ErrPermission), "cannot be read: %v", reason(err))
+			b.trouble(dir, 0, errors.Is(err, fs.ErrPermission), "cannot be read: %v", cause(err))
 		}
 		if err != nil || seen[real] {
 			continue
@@ -142,7 +142,7 @@ func (b *bootReading) files() []bootFile {
 func (b *bootReading) names(dir, real string) []string {
 	entries, err := os.ReadDir(b.tree.path(real))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		b.trouble(dir, 0, true, "cannot be read: %v", reason(err))
+		b.trouble(dir, 0, true, "cannot be read: %v", cause(err))
 	}
 	var names []string
 	for _, e := range entries {
@@ -192,9 +192,9 @@ var (
 	errHuge      = fmt.Errorf("has more than %d bytes", mostBytes)
 )
 
-// reason is err without the operation and the file, which the sentence around
+// cause is err without the operation and the file, which the sentence around
 // it names already.
-func reason(err error) error {
+func cause(err error) error {
 	var p *fs.PathError
 	var l *os.LinkError
 	switch {

@@ -34,6 +34,7 @@ func TestBootAsTheReaders(t *testing.T) {
 	if netns.Isolate(t) {
 		return
 	}
+	self := netns.Self(t)
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 2))
 	apart(t, func() {
@@ -62,7 +63,7 @@ func TestBootAsTheReaders(t *testing.T) {
 				if err := SetFastOpen(ClientBit); err != nil {
 					t.Error(err)
 				}
-				netns.Self(t).Sysctl(t, BlackholeName, "0")
+				self.Sysctl(t, BlackholeName, "0")
 				args := []string{}
 				if reader == Procps {
 					args = []string{"-q", "--system"}

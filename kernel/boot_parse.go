@@ -58,7 +58,7 @@ func (b *bootReading) file(f bootFile) {
 	case errors.Is(err, fs.ErrPermission):
 		b.trouble(f.name, 0, true, "cannot be read by this user, so what it sets is not known: run this as root")
 	case err != nil:
-		b.trouble(f.name, 0, true, "cannot be read: %v", reason(err))
+		b.trouble(f.name, 0, true, "cannot be read: %v", cause(err))
 	}
 	b.hidden(f)
 	if err != nil {
