@@ -66,8 +66,9 @@ func (t tree) resolve(name string) (string, error) {
 		next := filepath.Join(done, part)
 		info, err := os.Lstat(t.path(next))
 		if err != nil {
-			if next == t.instead && t.contents != nil {
-				return next, nil
+			if t.contents != nil && strings.HasPrefix(t.instead+"/", next+"/") {
+				done = next // it is to be there
+				continue
 			}
 			return filepath.Join(append([]string{next}, left...)...), err
 		}

@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// rememberDir holds what the running values were before they were changed, a
+// file for each network namespace. It is gone with the next boot, as the
+// running values are.
+const rememberDir = "/run/fastopen"
+
+// Remembered returns what was changed of the running value of
+// net.ipv4.tcp_fastopen in the network namespace of the calling thread, and
+// remembered by [Remember]; the zero Change if nothing was. root is "" for
+// this host.
+func Remembered(root string) (Change, error) {
+	name, err := rememberFile()
+	if err != nil {
+		return Change{}, err
+	}
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Change{}, nil
+	}
+	if err != nil {
+		return Change{}, sentencef(err, "cannot read what the former value was in %s: %v", name, cause(err))
+	}
+	c, err := ParseChange(strings.TrimSpace(string(text)))
+	if err != nil {
+		return Change{}, fmt.Errorf("kernel: cannot read what the former value was in %s: %w: remove the file", name, err)
+	}
+	return c, nil
+}
+
+// Remember remembers a change of the running value until the next boot, or
+// forgets it if c is the zero Change.
+func Remember(root string, c Change) error {
+	name, err := rememberFile()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(root, name)
+	if c == (Change{}) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return sentencef(err, "cannot remove %s: %v", name, cause(err))
+		}
+		return nil
+	}
+	err = os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = replacement{dir: filepath.Dir(path), name: filepath.Base(path), contents: []byte(c.String() + "\n")}.do()
+	}
+	if err != nil {
+		return sentencef(err, "cannot remember the former value in %s: %v", name, cause(err))
+	}
+	return nil
+}
+
+// rememberFile names the file for the network namespace of the calling thread:
+// by its cookie, a number that none ever had before (since Linux 5.14).
+func rememberFile() (string, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return "", sentencef(err, "cannot tell network namespaces apart: %v", err)
+	}
+	defer unix.Close(fd)
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err == nil {
+		return fmt.Sprintf("%s/netns-%d", rememberDir, cookie), nil
+	}
+	// The inode will do for namespaces that last until the next boot.
+	var s unix.Stat_t
+	if err := unix.Stat(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()), &s); err != nil {
+		return "", sentencef(err, "cannot tell network namespaces apart: %v: check that /proc is mounted", err)
+	}
+	return fmt.Sprintf("%s/netns-inode-%d", rememberDir, s.Ino), nil
+}
