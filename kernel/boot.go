@@ -56,8 +56,17 @@ func (p BootPlan) Bits() Bits {
 
 // Unsure reports whether something could not be read that may change the
 // outcome.
-func (p BootPlan) Unsure() bool {
-	return slices.ContainsFunc(p.Troubles, func(t Trouble) bool { return t.Unsure })
+func (p BootPlan) Unsure() bool { return p.Doubt() != "" }
+
+// Doubt returns the first trouble that makes the outcome unsure, as one
+// sentence without the full stop; "" if there is none.
+func (p BootPlan) Doubt() string {
+	for _, t := range p.Troubles {
+		if t.Unsure {
+			return t.String()
+		}
+	}
+	return ""
 }
 
 // A BootSetting is one setting and all that is said about it.

@@ -17,9 +17,9 @@ import (
 var bootDirs = []string{"/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"}
 
 const (
-	sysctlConf  = "/etc/sysctl.conf"
-	commandLine = "/proc/cmdline"
-	devNull     = "/dev/null"
+	sysctlConf      = "/etc/sysctl.conf"
+	commandLineFile = "/proc/cmdline"
+	devNull         = "/dev/null"
 
 	mostBytes = 1 << 20 // of a file: systemd-sysctl takes no longer line, either
 	mostLinks = 40      // on the way to a file, as in the kernel

@@ -103,7 +103,7 @@ func (f bootFile) hiding() string {
 // commandLine reads what the kernel itself sets before it starts init
 // (process_sysctl_arg in fs/proc/proc_sysctl.c, since Linux 5.8).
 func (b *bootReading) commandLine() {
-	text, err := os.ReadFile(b.tree.path(commandLine))
+	text, err := os.ReadFile(b.tree.path(commandLineFile))
 	if err != nil {
 		return // the image of a host that does not run has none
 	}
@@ -115,7 +115,7 @@ func (b *bootReading) commandLine() {
 		key := strings.ReplaceAll(name[len("sysctl."):], ".", "/")
 		for _, s := range bootSettings {
 			if key == s {
-				b.found = append(b.found, found{assignment: assignment{key: key, value: value}, file: commandLine, before: true})
+				b.found = append(b.found, found{assignment: assignment{key: key, value: value}, file: commandLineFile, before: true})
 			}
 		}
 	}

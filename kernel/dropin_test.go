@@ -9,20 +9,20 @@ func TestChange(t *testing.T) {
 	for _, c := range []struct {
 		why    string
 		values []Bits // one after the other
-		want   Change
+		want   BitChange
 		undone Bits // the last of them undone
 	}{
-		{"none", []Bits{1}, Change{}, 1},
-		{"the same", []Bits{1, 1}, Change{}, 1},
-		{"one on", []Bits{1, 3}, Change{2, 0}, 1},
-		{"one off", []Bits{3, 2}, Change{1, 1}, 3},
-		{"one on, another off", []Bits{1, 3, 2}, Change{3, 1}, 1},
-		{"on and off again", []Bits{1, 3, 1}, Change{}, 1},
-		{"twice", []Bits{0, 2, 3, 1}, Change{1, 0}, 0},
-		{"others are left alone", []Bits{0x401, 0x403}, Change{2, 0}, 0x401},
-		{"the sign bit", []Bits{0xffffffff, 0x7fffffff}, Change{0x80000000, 0x80000000}, 0xffffffff},
+		{"none", []Bits{1}, BitChange{}, 1},
+		{"the same", []Bits{1, 1}, BitChange{}, 1},
+		{"one on", []Bits{1, 3}, BitChange{2, 0}, 1},
+		{"one off", []Bits{3, 2}, BitChange{1, 1}, 3},
+		{"one on, another off", []Bits{1, 3, 2}, BitChange{3, 1}, 1},
+		{"on and off again", []Bits{1, 3, 1}, BitChange{}, 1},
+		{"twice", []Bits{0, 2, 3, 1}, BitChange{1, 0}, 0},
+		{"others are left alone", []Bits{0x401, 0x403}, BitChange{2, 0}, 0x401},
+		{"the sign bit", []Bits{0xffffffff, 0x7fffffff}, BitChange{0x80000000, 0x80000000}, 0xffffffff},
 	} {
-		got := Change{}
+		got := BitChange{}
 		for i := 1; i < len(c.values); i++ {
 			got = got.And(c.values[i-1], c.values[i])
 		}
@@ -30,19 +30,19 @@ func TestChange(t *testing.T) {
 		if got != c.want || got.Undo(last) != c.undone {
 			t.Errorf("%s: got %v, which undoes %d to %d; want %v and %d", c.why, got, last, got.Undo(last), c.want, c.undone)
 		}
-		if back, err := ParseChange(got.String()); got.Bits != 0 && (err != nil || back != got) {
+		if back, err := ParseBitChange(got.String()); got.Bits != 0 && (err != nil || back != got) {
 			t.Errorf("%s: %q reads as %v, %v", c.why, got.String(), back, err)
 		}
 	}
 	// What somebody else did since is kept.
-	if got := (Change{2, 0}).Undo(0x403); got != 0x401 {
+	if got := (BitChange{2, 0}).Undo(0x403); got != 0x401 {
 		t.Errorf("got %#x, want 0x401", got)
 	}
-	if c := (Change{3, 1}); c.Only(2) != (Change{2, 0}) || c.Without(2) != (Change{1, 1}) {
+	if c := (BitChange{3, 1}); c.Only(2) != (BitChange{2, 0}) || c.Without(2) != (BitChange{1, 1}) {
 		t.Errorf("only 2: %v, without 2: %v", c.Only(2), c.Without(2))
 	}
 	for _, bad := range []string{"", "changed 0x0, were 0x0", "changed 0x1, were 0x2", "changed 1", "changed x, were 0x1", "changed 0x100000000, were 0x0"} {
-		if c, err := ParseChange(bad); err == nil {
+		if c, err := ParseBitChange(bad); err == nil {
 			t.Errorf("%q: got %v", bad, c)
 		}
 	}

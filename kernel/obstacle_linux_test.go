@@ -89,6 +89,7 @@ func TestObstacles(t *testing.T) {
 			}
 			_, err := FastOpen()
 			check("FastOpen", err, c.read)
+			check("MaySetFastOpen", MaySetFastOpen(), c.write)
 			check("SetFastOpen", SetFastOpen(0), c.write)
 			check("SetKeys", SetKeys(tfo.GenerateKeys()), c.write)
 			if c.write == NotPermitted {

@@ -324,7 +324,7 @@ func TestRemember(t *testing.T) {
 	}
 	other := netns.New(t, "other")
 	root := t.TempDir()
-	want := Change{3, 1}
+	want := BitChange{3, 1}
 	if err := Remember(root, want); err != nil {
 		t.Fatal(err)
 	}
@@ -332,17 +332,17 @@ func TestRemember(t *testing.T) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 	other.Do(func() {
-		if got, err := Remembered(root); err != nil || got != (Change{}) {
+		if got, err := Remembered(root); err != nil || got != (BitChange{}) {
 			t.Errorf("in the other namespace: got %v, %v; want none", got, err)
 		}
-		if err := Remember(root, Change{}); err != nil {
+		if err := Remember(root, BitChange{}); err != nil {
 			t.Errorf("in the other namespace: forget nothing: %v", err)
 		}
 	})
-	if err := Remember(root, Change{}); err != nil {
+	if err := Remember(root, BitChange{}); err != nil {
 		t.Error(err)
 	}
-	if got, err := Remembered(root); err != nil || got != (Change{}) {
+	if got, err := Remembered(root); err != nil || got != (BitChange{}) {
 		t.Errorf("forgotten: got %v, %v", got, err)
 	}
 	if left := harvest(t, filepath.Join(root, rememberDir)); len(left) != 1 {

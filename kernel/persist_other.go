@@ -16,8 +16,8 @@ func Unpersist(root string, only Bits, dry bool) (Persisted, error) {
 
 // Remembered returns what was changed of the running value: here the error is
 // [errors.ErrUnsupported].
-func Remembered(root string) (Change, error) { return Change{}, absent(Name) }
+func Remembered(root string) (BitChange, error) { return BitChange{}, absent(Name) }
 
 // Remember remembers a change of the running value: here the error is
 // [errors.ErrUnsupported].
-func Remember(root string, c Change) error { return absent(Name) }
+func Remember(root string, c BitChange) error { return absent(Name) }

@@ -18,36 +18,36 @@ const rememberDir = "/run/fastopen"
 
 // Remembered returns what was changed of the running value of
 // net.ipv4.tcp_fastopen in the network namespace of the calling thread, and
-// remembered by [Remember]; the zero Change if nothing was. root is "" for
+// remembered by [Remember]; the zero BitChange if nothing was. root is "" for
 // this host.
-func Remembered(root string) (Change, error) {
+func Remembered(root string) (BitChange, error) {
 	name, err := rememberFile()
 	if err != nil {
-		return Change{}, err
+		return BitChange{}, err
 	}
 	text, err := os.ReadFile(filepath.Join(root, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Change{}, nil
+		return BitChange{}, nil
 	}
 	if err != nil {
-		return Change{}, sentencef(err, "cannot read what the former value was in %s: %v", name, cause(err))
+		return BitChange{}, sentencef(err, "cannot read what the former value was in %s: %v", name, cause(err))
 	}
-	c, err := ParseChange(strings.TrimSpace(string(text)))
+	c, err := ParseBitChange(strings.TrimSpace(string(text)))
 	if err != nil {
-		return Change{}, fmt.Errorf("kernel: cannot read what the former value was in %s: %w: remove the file", name, err)
+		return BitChange{}, sentencef(err, "%s does not tell what the former value was, as it should: remove the file", name)
 	}
 	return c, nil
 }
 
 // Remember remembers a change of the running value until the next boot, or
-// forgets it if c is the zero Change.
-func Remember(root string, c Change) error {
+// forgets it if c is the zero BitChange.
+func Remember(root string, c BitChange) error {
 	name, err := rememberFile()
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(root, name)
-	if c == (Change{}) {
+	if c == (BitChange{}) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return sentencef(err, "cannot remove %s: %v", name, cause(err))
 		}

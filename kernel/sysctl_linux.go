@@ -37,6 +37,16 @@ func SetFastOpen(b Bits) error {
 	return err
 }
 
+// MaySetFastOpen returns the error, a [*SettingError], that [SetFastOpen] would
+// return for want of a right, and changes nothing.
+func MaySetFastOpen() error {
+	f, err := os.OpenFile(sysctlFile(Name), os.O_WRONLY, 0)
+	if err != nil {
+		return settingError(Name, true, err)
+	}
+	return f.Close()
+}
+
 // Keys returns the keys of the network namespace of the calling thread. They
 // take root to read.
 //

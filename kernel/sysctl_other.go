@@ -18,6 +18,9 @@ func FastOpen() (Bits, error) { return 0, absent(Name) }
 // the error is [errors.ErrUnsupported].
 func SetFastOpen(Bits) error { return absent(Name) }
 
+// MaySetFastOpen returns why nothing can be set: [errors.ErrUnsupported].
+func MaySetFastOpen() error { return absent(Name) }
+
 // Keys returns the keys of the system, which here cannot be read: the error is
 // [errors.ErrUnsupported].
 func Keys() (tfo.Keys, error) { return tfo.Keys{}, absent(KeyName) }

@@ -49,7 +49,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
-	root.AddCommand(newServe(), newGet(), newVersion())
+	root.AddCommand(newServe(), newGet(), newEnable(), newDisable(), newKeys(), newExplain(), newVersion())
 	return root
 }
 
