@@ -27,7 +27,7 @@ var edges = map[string][]string{
 	"sim":              {"tfo", "wire", "tcp", "golang.org/x/sys"},
 	"sim/torture":      {"sim", "tcp", "tfo"},
 	"sim/throughput":   {"sim", "tcp"},
-	"kernel":           {"tfo", "internal/sockopt", "golang.org/x/sys"},
+	"kernel":           {"tfo", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
 	"internal/sockopt": {"golang.org/x/sys"},
 	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
 	"cmd/tfo":          {".", "tfo", "kernel", "github.com/spf13/cobra", "golang.org/x/term"},

@@ -8,6 +8,8 @@
 //		fmt.Println("turn it on with:", bits.TurnOn(kernel.ServerBit))
 //	}
 //
+// [Listeners] tells who listens, and in which of the sockets Fast Open is on.
+//
 // # Limitations
 //
 // Linux only; elsewhere everything that asks the kernel returns

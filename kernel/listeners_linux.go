@@ -1,0 +1,47 @@
+package kernel
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Listeners returns every TCP socket that listens in the network namespace of
+// the calling thread, over IPv4 and IPv6, in the order of port and address,
+// and the processes that hold them, whatever namespace those are in. Several
+// may listen at one address, where the server uses SO_REUSEPORT.
+//
+// Any user may ask. Only root sees which processes of other users hold a
+// socket: see [Listener.Hidden].
+func Listeners() ([]Listener, error) {
+	listeners, err := sockets()
+	if err != nil {
+		return nil, err
+	}
+	return listeners, findOwners(listeners)
+}
+
+// sockets returns the listeners without their owners, at little cost.
+func sockets() ([]Listener, error) {
+	listeners, err := diagnose()
+	if err != nil {
+		return nil, err
+	}
+	queues, err := queues()
+	if err != nil {
+		return nil, err
+	}
+	for i := range listeners {
+		l := &listeners[i]
+		l.Queue = queues[l.Inode]
+	}
+	slices.SortFunc(listeners, func(a, b Listener) int {
+		return cmp.Or(cmp.Compare(a.Local.Port(), b.Local.Port()), a.Local.Compare(b.Local), cmp.Compare(a.Inode, b.Inode))
+	})
+	return listeners, nil
+}
+
+// errNoDiag is what a kernel without the module inet_diag says.
+func errNoDiag(err error) error {
+	return fmt.Errorf("kernel: cannot ask for the sockets that listen, since this kernel does not answer (sock_diag: %w): load its modules with modprobe -a inet_diag tcp_diag", err)
+}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// Listeners cannot tell on this system: the error is
+// [errors.ErrUnsupported].
+func Listeners() ([]Listener, error) {
+	return nil, fmt.Errorf("kernel: only Linux tells who listens, and this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}
