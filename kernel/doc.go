@@ -9,6 +9,15 @@
 //	}
 //
 // [Listeners] tells who listens, and in which of the sockets Fast Open is on.
+// [Attach] turns it on in a server that runs, without its help, and a [Keeper]
+// keeps it on while that is reloaded and restarted:
+//
+//	listeners, err := kernel.Listeners()
+//	for _, l := range listeners {
+//		if l.Local.Port() == 443 {
+//			_, err = kernel.Attach(l, 0)
+//		}
+//	}
 //
 // # Limitations
 //

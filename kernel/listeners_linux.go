@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 )
 
@@ -43,5 +42,5 @@ func sockets() ([]Listener, error) {
 
 // errNoDiag is what a kernel without the module inet_diag says.
 func errNoDiag(err error) error {
-	return fmt.Errorf("kernel: cannot ask for the sockets that listen, since this kernel does not answer (sock_diag: %w): load its modules with modprobe -a inet_diag tcp_diag", err)
+	return sentencef(err, "cannot ask who listens, since this kernel does not answer (%v): load its modules with modprobe -a inet_diag tcp_diag", err)
 }

@@ -13,3 +13,7 @@ import (
 func Listeners() ([]Listener, error) {
 	return nil, fmt.Errorf("kernel: only Linux tells who listens, and this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
+
+func sockets() ([]Listener, error) { return Listeners() }
+
+func findOwners([]Listener) error { return nil }
