@@ -13,12 +13,14 @@ package kernel
 type AttachError struct {
 	Listener Listener
 	Process  Process // who holds the socket; the zero value if none is known
+	Reason   string  // why, and what to do, in words that fit behind a colon
 	Err      error   // the system call that failed
-	text     string
 }
 
 // Error returns one sentence.
-func (e *AttachError) Error() string { return "kernel: " + e.text }
+func (e *AttachError) Error() string {
+	return "kernel: cannot change Fast Open at " + e.Listener.String() + ": " + e.Reason
+}
 
 // Unwrap returns Err.
 func (e *AttachError) Unwrap() error { return e.Err }

@@ -19,13 +19,11 @@ func explainAttach(l Listener, p Process, err error) error {
 	if p.PID != 0 {
 		who = printable(p.String())
 	}
-	say := func(format string, args ...any) {
-		e.text = "cannot change Fast Open at " + printable(l.String()) + ": " + fmt.Sprintf(format, args...)
-	}
+	say := func(format string, args ...any) { e.Reason = fmt.Sprintf(format, args...) }
 	switch {
 	case errors.Is(err, errNoOwner) && l.Hidden:
 		e.Err = fs.ErrPermission
-		say("its socket was made by %s, whose processes this user may not look into: run this as root", userName(l.UID))
+		say("its socket was made by %s, and %s", userName(l.UID), noSight())
 	case errors.Is(err, errNoOwner):
 		say("no process to be seen from here holds the socket, so it belongs to another container or to the kernel itself: run this outside of the container, where that process is to be seen, or %s", without(p))
 	case errors.Is(err, errGone):
@@ -46,6 +44,17 @@ func explainAttach(l Listener, p Process, err error) error {
 		say("%s of %s failed: %v", call(err), who, errors.Unwrap(err))
 	}
 	return e
+}
+
+// noSight says who may see which sockets a process holds.
+func noSight() string {
+	switch {
+	case os.Geteuid() != 0:
+		return "this user may not see which process holds it: run this as root"
+	case !capable(unix.CAP_SYS_PTRACE):
+		return "root may not see which process holds it without the capability CAP_SYS_PTRACE, which containers lack: run this on the host, or add the capability (docker run --cap-add SYS_PTRACE)"
+	}
+	return "not even root may see here which process holds it: run this on the host, outside of any container"
 }
 
 // noRight says who may do what pidfd_getfd(2) does: whoever may trace the

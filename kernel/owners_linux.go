@@ -88,7 +88,8 @@ func heldBy[L any](pid int, wanted map[uint64]L) (map[uint64][]int, error) {
 	for _, name := range names {
 		inode, err := socketInode(dir, name)
 		if err != nil {
-			if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+			// The kernel says EACCES of a process that has just ended, too.
+			if (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)) && !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 				return held, fs.ErrPermission
 			}
 			continue // closed meanwhile, or no socket

@@ -45,9 +45,11 @@ func verb(f func(cmd *cobra.Command, args []string) error) func(*cobra.Command, 
 // complain writes an error as one sentence that begins with who speaks, which
 // is not a package.
 func complain(w io.Writer, who string, err error) {
-	text := strings.TrimPrefix(printable(err.Error()), "kernel: ")
-	fmt.Fprintf(w, "%s %s\n", paint(w).red(who+":"), text)
+	fmt.Fprintf(w, "%s %s\n", paint(w).red(who+":"), printable(plainText(err)))
 }
+
+// plainText is the sentence of an error without the package that it is from.
+func plainText(err error) string { return strings.TrimPrefix(err.Error(), "kernel: ") }
 
 // reason is err without the operation and the file, which the sentence around
 // it names already.

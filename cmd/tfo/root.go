@@ -24,7 +24,8 @@ a server asks for a cookie; every later one can be fast.
 
 tfo serve offers files, or a page that tells each visitor how their connection
 was opened. tfo get fetches like curl and says what Fast Open did, and what it
-saved.
+saved. tfo attach turns it on in a server that runs already, such as nginx, and
+tfo detach off.
 
 Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong.`
 
@@ -49,7 +50,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
-	root.AddCommand(newServe(), newGet(), newEnable(), newDisable(), newKeys(), newExplain(), newVersion())
+	root.AddCommand(newServe(), newGet(), newEnable(), newDisable(), newAttach(), newDetach(), newKeys(), newExplain(), newVersion())
 	return root
 }
 
