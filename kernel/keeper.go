@@ -19,8 +19,9 @@ type Keeper struct {
 	Queue     int       // for each listener; 0 stands for its backlog, and leaves as it is what is on
 	Namespace Namespace // whose listeners; the zero value is that of the calling thread
 
-	known map[uint64]*kept // by inode
-	pace  pace
+	known   map[uint64]*kept // by inode
+	compare time.Time        // when to see again whether somebody turned one off
+	pace    pace
 }
 
 // A Change is what a [Keeper] did or saw.
@@ -70,6 +71,10 @@ type kept struct {
 // processes.
 const ownersAgain = 30 * time.Second
 
+// compareAgain is how often the queues of known sockets are looked at. That is
+// much more work than to see whether there are new ones, and less urgent.
+const compareAgain = 5 * time.Second
+
 // Look compares the listeners with what they were, turns Fast Open on where
 // it is missing, and returns what changed, oldest first.
 func (k *Keeper) Look(now time.Time) (changes []Change, err error) {
@@ -107,20 +112,15 @@ func (k *Keeper) look(now time.Time) ([]Change, error) {
 	}
 	var changes []Change
 	seen := make(map[uint64]bool, len(listeners))
-	var open []Listener // those whose owners matter now
+	var open, settled []Listener
 	for _, l := range listeners {
 		seen[l.Inode] = true
 		if !k.Selection.mayInclude(l) || l.Inode == 0 {
 			continue
 		}
-		s := k.known[l.Inode]
-		if s == nil {
-			s = &kept{listener: l, before: l.Queue}
-			k.known[l.Inode] = s
-		}
-		if s.settled {
-			changes = append(changes, s.compare(l)...)
-		} else if !now.Before(s.again) {
+		if s := k.known[l.Inode]; s != nil && s.settled {
+			settled = append(settled, l)
+		} else if s == nil || !now.Before(s.again) {
 			open = append(open, l)
 		}
 	}
@@ -134,8 +134,20 @@ func (k *Keeper) look(now time.Time) ([]Change, error) {
 			k.pace.hurry() // for the one that takes its place
 		}
 	}
+	if !now.Before(k.compare) && len(settled) > 0 {
+		k.compare = now.Add(compareAgain)
+		if err := findQueues(settled); err != nil {
+			return changes, err
+		}
+		for _, l := range settled {
+			changes = append(changes, k.known[l.Inode].changed(l)...)
+		}
+	}
 	if len(open) == 0 {
 		return changes, nil
+	}
+	if err := findQueues(open); err != nil {
+		return changes, err
 	}
 	if err := findOwners(open); err != nil {
 		return changes, err
@@ -146,8 +158,8 @@ func (k *Keeper) look(now time.Time) ([]Change, error) {
 	return changes, nil
 }
 
-// compare looks at a socket that was turned on some time ago.
-func (s *kept) compare(l Listener) []Change {
+// changed looks at a socket that was turned on some time ago.
+func (s *kept) changed(l Listener) []Change {
 	l.Owners, l.Hidden = s.listener.Owners, s.listener.Hidden
 	before := s.listener
 	s.listener = l
@@ -166,6 +178,10 @@ func (s *kept) compare(l Listener) []Change {
 // one of those wanted.
 func (k *Keeper) settle(now time.Time, l Listener) []Change {
 	s := k.known[l.Inode]
+	if s == nil {
+		s = &kept{before: l.Queue}
+		k.known[l.Inode] = s
+	}
 	s.listener = l
 	s.again = now.Add(ownersAgain)
 	if !k.Selection.Includes(l) {
@@ -195,6 +211,9 @@ func (k *Keeper) settle(now time.Time, l Listener) []Change {
 
 func (k *Keeper) undo() ([]Change, error) {
 	listeners, err := sockets()
+	if err == nil {
+		err = findQueues(listeners)
+	}
 	if err != nil {
 		return nil, err
 	}

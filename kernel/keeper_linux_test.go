@@ -49,6 +49,7 @@ func TestKeeper(t *testing.T) {
 	k := &Keeper{Selection: Selection{Ports: []uint16{1000}}, Queue: 9}
 	defer k.Close()
 	k.says(t, "first", now, "attached :1000")
+	now = now.Add(compareAgain)
 	k.says(t, "nothing new", now, "")
 	l := all(t)[0]
 	if l.Queue != 9 || all(t)[1].Queue != 0 {
@@ -61,17 +62,21 @@ func TestKeeper(t *testing.T) {
 	if err := Detach(l); err != nil {
 		t.Fatal(err)
 	}
+	k.says(t, "turned off by somebody, at first unseen", now, "")
+	now = now.Add(compareAgain)
 	k.says(t, "turned off by somebody", now, "turned off :1000")
 	k.says(t, "for good", now.Add(time.Hour), "")
 	wantQueues(t, map[uint64]int{l.Inode: 0})
 	if _, err := Attach(l, 3); err != nil {
 		t.Fatal(err)
 	}
+	now = now.Add(2 * time.Hour)
 	k.says(t, "turned on by somebody", now, "turned on :1000")
 	wantQueues(t, map[uint64]int{l.Inode: 3})
 	if err := Detach(l); err != nil {
 		t.Fatal(err)
 	}
+	now = now.Add(compareAgain)
 	k.says(t, "and off", now, "turned off :1000")
 	s.does("reopen")
 	k.says(t, "a new socket", now, "attached :1000")

@@ -17,27 +17,20 @@ func Listeners() ([]Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := findQueues(listeners); err != nil {
+		return nil, err
+	}
 	return listeners, findOwners(listeners)
 }
 
-// sockets returns the listeners without their owners, at little cost.
+// sockets returns the listeners without owners and Fast Open queues, in some
+// 0.1 ms.
 func sockets() ([]Listener, error) {
 	listeners, err := diagnose()
-	if err != nil {
-		return nil, err
-	}
-	queues, err := queues()
-	if err != nil {
-		return nil, err
-	}
-	for i := range listeners {
-		l := &listeners[i]
-		l.Queue = queues[l.Inode]
-	}
 	slices.SortFunc(listeners, func(a, b Listener) int {
 		return cmp.Or(cmp.Compare(a.Local.Port(), b.Local.Port()), a.Local.Compare(b.Local), cmp.Compare(a.Inode, b.Inode))
 	})
-	return listeners, nil
+	return listeners, err
 }
 
 // errNoDiag is what a kernel without the module inet_diag says.
