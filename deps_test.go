@@ -28,9 +28,10 @@ var edges = map[string][]string{
 	"sim/torture":      {"sim", "tcp", "tfo"},
 	"sim/throughput":   {"sim", "tcp"},
 	"kernel":           {"tfo", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
+	"internal/servers": {},
 	"internal/sockopt": {"golang.org/x/sys"},
 	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
-	"cmd/tfo":          {".", "tfo", "kernel", "github.com/spf13/cobra", "golang.org/x/term"},
+	"cmd/tfo":          {".", "tfo", "kernel", "internal/servers", "github.com/spf13/cobra", "golang.org/x/term"},
 }
 
 // pure lists the packages without clocks, goroutines, I/O and randomness of
