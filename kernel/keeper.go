@@ -103,7 +103,7 @@ func (k *Keeper) in(f func() error) error {
 }
 
 func (k *Keeper) look(now time.Time) ([]Change, error) {
-	listeners, err := sockets()
+	listeners, err := bareSockets()
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +211,6 @@ func (k *Keeper) settle(now time.Time, l Listener) []Change {
 
 func (k *Keeper) undo() ([]Change, error) {
 	listeners, err := sockets()
-	if err == nil {
-		err = findQueues(listeners)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -17,15 +17,21 @@ func Listeners() ([]Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := findQueues(listeners); err != nil {
-		return nil, err
-	}
 	return listeners, findOwners(listeners)
 }
 
-// sockets returns the listeners without owners and Fast Open queues, in some
-// 0.1 ms.
+// sockets returns the listeners without their owners.
 func sockets() ([]Listener, error) {
+	listeners, err := bareSockets()
+	if err != nil {
+		return nil, err
+	}
+	return listeners, findQueues(listeners)
+}
+
+// bareSockets returns the listeners without owners and Fast Open queues, in
+// some 0.1 ms.
+func bareSockets() ([]Listener, error) {
 	listeners, err := diagnose()
 	slices.SortFunc(listeners, func(a, b Listener) int {
 		return cmp.Or(cmp.Compare(a.Local.Port(), b.Local.Port()), a.Local.Compare(b.Local), cmp.Compare(a.Inode, b.Inode))
