@@ -47,6 +47,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("HTTPS", secure.Listener.Addr().String())
 			e.Setenv("PICKY", picky.Listener.Addr().String())
 			e.Setenv("CLOSED", closed.Listener.Addr().String())
+			_, port, _ := strings.Cut(closed.Listener.Addr().String(), ":")
+			e.Setenv("PORT", port)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
