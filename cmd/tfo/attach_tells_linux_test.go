@@ -100,7 +100,9 @@ func TestAttachTells(t *testing.T) {
 127.0.0.1:1000   tfo.test (pid N)   300       on, queue 300      off
 [::1]:1000       tfo.test (pid N)   300       on, queue 300      off
 `, "")
-	tfoOn(t, h, "attach", "--pid", fmt.Sprint(os.Getppid())).want(t, "a process that does not listen", 1, "",
+	idle := exec.Command("sleep", "60")
+	h.Start(t, idle)
+	tfoOn(t, h, "attach", "--pid", fmt.Sprint(idle.Process.Pid)).want(t, "a process that does not listen", 1, "",
 		"tfo attach: process N does not listen: see who does with: ss -ltnp\n")
 }
 
