@@ -153,6 +153,36 @@ func TestAttachForbidden(t *testing.T) {
 	}
 }
 
+// On an older kernel, or behind a filter of system calls, it is the call that
+// is named, and the server's own setting.
+func TestAttachFiltered(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	serve(t, netns.Self(t), nil, "tcp4/127.0.0.1:1000")
+	l := all(t)[0]
+	for _, c := range []struct {
+		call  uint32
+		errno unix.Errno
+		says  string
+	}{
+		{unix.SYS_PIDFD_OPEN, unix.ENOSYS, "there is no pidfd_open here, since the kernel is older than Linux 5.6 or a filter of system calls (seccomp) hides it: "},
+		{unix.SYS_PIDFD_GETFD, unix.ENOSYS, "there is no pidfd_getfd here"},
+		{unix.SYS_PIDFD_GETFD, unix.EPERM, "may not reach into"},
+	} {
+		lacking(t, c.call, c.errno, func() {
+			_, err := Attach(l, 0)
+			if !errors.Is(err, c.errno) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "sysctl -w net.ipv4.tcp_fastopen=1027") {
+				t.Errorf("%v: got %v, want %q in it", c.errno, err, c.says)
+			}
+			if c.errno == unix.ENOSYS != errors.Is(err, errors.ErrUnsupported) || c.errno == unix.EPERM != errors.Is(err, fs.ErrPermission) {
+				t.Errorf("%v is not told apart: %v", c.errno, err)
+			}
+		})
+	}
+	wantQueues(t, map[uint64]int{l.Inode: 0})
+}
+
 // A socket whose owner is not to be seen, and not for want of rights, is in
 // another container.
 func TestAttachErrors(t *testing.T) {

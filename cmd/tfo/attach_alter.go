@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -139,7 +140,7 @@ func queueWord(n int) string {
 // owners says who holds a listener: "nginx (pid 812 and 2 more)".
 func owners(l kernel.Listener) string {
 	if len(l.Owners) == 0 {
-		if l.Hidden {
+		if l.Hidden && os.Geteuid() != 0 {
 			return "another user's"
 		}
 		return "not to be seen here"

@@ -133,10 +133,11 @@ func TestAttachNginxWatch(t *testing.T) {
 	}
 	n.fast("at first")
 
-	masters, workers := nginxProcesses(listeners(t, n.server))
-	if len(masters) != 1 || len(workers) == 0 {
-		t.Fatalf("nginx has the masters %v and the workers %v", masters, workers)
-	}
+	// A worker is called a master until it has got as far as to say so.
+	masters, workers := nginxProcesses(await(t, n.server, "a master and workers", func(ls []kernel.Listener) bool {
+		masters, workers := nginxProcesses(ls)
+		return len(masters) == 1 && len(workers) > 0
+	}))
 	old := map[int]bool{}
 	for _, pid := range workers {
 		old[pid] = true

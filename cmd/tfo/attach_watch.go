@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,17 +69,16 @@ func (f *attachFlags) stay(ctx context.Context, cmd *cobra.Command) error {
 	if f.json {
 		w.log.object(keepRecord{Event: "start", Time: time.Now()})
 	}
-	for w.k.Wait(ctx, time.Duration(f.interval)) == nil {
-		if _, err := w.look(); err != nil {
-			return err
-		}
+	for err == nil && w.k.Wait(ctx, time.Duration(f.interval)) == nil {
+		_, err = w.look()
 	}
 	if f.undo {
-		changes, err := w.k.Undo()
+		changes, failed := w.k.Undo()
 		w.tell(changes)
-		if err != nil {
-			return err
-		}
+		err = cmp.Or(err, failed)
+	}
+	if err != nil {
+		return err
 	}
 	if f.json {
 		w.log.object(keepRecord{Event: "stop", Time: time.Now()})
