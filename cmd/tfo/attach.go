@@ -21,6 +21,10 @@ It borrows each listening socket from its server (pidfd_getfd) and sets the
 socket's option TCP_FASTOPEN, as the server could have done itself. Clients see
 no difference until they ask for Fast Open. tfo detach takes it back.
 
+The table shows each socket: its backlog, which is how many connections may wait
+for the server to take them, and Fast Open's queue, which is how many of those
+may have sent data without having finished their handshake.
+
 The kernel must have Fast Open on for servers, too (net.ipv4.tcp_fastopen);
 attach says so if it has not. A restarted server opens new sockets, in which it
 is off again: with --watch, attach stays and turns it on in those as well. It

@@ -25,7 +25,7 @@ func (f *listenerFlags) effect(place kernel.Namespace) []remark {
 		where = "in " + place.String()
 	}
 	return []remark{{
-		fmt.Sprintf("It has no effect yet: Fast Open is off for servers %s (%s is %v).", where, kernel.Name, bits),
+		fmt.Sprintf("This has no effect yet: the kernel has Fast Open off for servers %s (%s is %v).", where, kernel.Name, bits),
 		f.command(place, bits.TurnOn(kernel.ServerBit)),
 	}}
 }
@@ -56,7 +56,7 @@ func (f *listenerFlags) notes(w io.Writer, a alteration, done []altered, off []r
 	case a.dryRun:
 		fmt.Fprintln(w, "Nothing was changed (--dry-run).")
 	case a.verb == "attach" && changed.asked > 0:
-		fmt.Fprintf(w, "It lasts until the server is restarted. To keep it: add --watch%s.\n", ownSetting(changed.Listener))
+		fmt.Fprintf(w, "This lasts until the server is restarted. To keep it: add --watch%s.\n", ownSetting(changed.Listener))
 	}
 }
 

@@ -75,9 +75,9 @@ func TestAttachTells(t *testing.T) {
 	h.Sysctl(t, "net.core.somaxconn", "300")
 	listening(t, h, "127.0.0.1:1000")
 	listening(t, h, "[::1]:1000")
-	off := fmt.Sprintf("It has no effect yet: Fast Open is off for servers here (net.ipv4.tcp_fastopen is 1: on for clients, off for servers). Turn it on with: %s\n",
+	off := fmt.Sprintf("This has no effect yet: the kernel has Fast Open off for servers here (net.ipv4.tcp_fastopen is 1: on for clients, off for servers). Turn it on with: %s\n",
 		asRoot("sysctl -w net.ipv4.tcp_fastopen=3"))
-	const lasts = "It lasts until the server is restarted. To keep it: add --watch.\n"
+	const lasts = "This lasts until the server is restarted. To keep it: add --watch.\n"
 
 	tfoOn(t, h, "attach", "--port", "1000", "--dry-run").want(t, "dry run", 0, `LISTENER         SERVER             BACKLOG   FAST OPEN BEFORE   WOULD BE
 127.0.0.1:1000   tfo.test (pid N)   300       off                on, queue 300
