@@ -12,8 +12,9 @@ import (
 // in hexadecimal, after 0 in octal, perhaps with a minus sign. The errors
 // continue a sentence that begins with the value.
 func parseInt(text string) (int32, error) {
-	// The kernel passes over all that its isspace does, before the number.
-	text = strings.TrimLeft(text, " \t\n\v\f\r\xa0")
+	for text != "" && isSpace(text[0]) {
+		text = text[1:]
+	}
 	if text == "" {
 		return 0, errors.New("is empty")
 	}
@@ -44,6 +45,10 @@ func parseInt(text string) (int32, error) {
 	}
 	return int32(n), nil
 }
+
+// isSpace is that of the kernel (lib/ctype.c), for which characters are those
+// of Latin-1.
+func isSpace(c byte) bool { return '\t' <= c && c <= '\r' || c == ' ' || c == 0xa0 }
 
 // The kernel looks at no more than this of a number, and takes none so long
 // (TMPBUFLEN in kernel/sysctl.c).
