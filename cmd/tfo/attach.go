@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -146,8 +147,17 @@ func (f *attachFlags) unit(cmd *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("cannot tell where this program is: %w", err)
 	}
-	_, err = fmt.Fprint(cmd.OutOrStdout(), strings.ReplaceAll(attachUnit, "/usr/local/bin/tfo", program))
+	_, err = fmt.Fprint(cmd.OutOrStdout(), strings.ReplaceAll(attachUnit, "/usr/local/bin/tfo", unitWord(program)))
 	return err
+}
+
+// unitWord is a word as systemd reads it in a command line: systemd.service(5).
+func unitWord(s string) string {
+	s = strings.NewReplacer("%", "%%", "$", "$$").Replace(s)
+	if strings.ContainsAny(s, " \t\"'\\;") {
+		s = strconv.Quote(s)
+	}
+	return s
 }
 
 // noArguments lets nothing but flags follow a verb.

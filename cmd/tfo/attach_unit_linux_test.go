@@ -26,3 +26,13 @@ func TestAttachUnit(t *testing.T) {
 		t.Errorf("systemd-analyze verify: %v\n%s\n%s", err, out, unit)
 	}
 }
+
+func TestUnitWord(t *testing.T) {
+	for word, want := range map[string]string{
+		"/usr/bin/tfo": "/usr/bin/tfo", "/a b/tfo": `"/a b/tfo"`, "/50%/$x/tfo": "/50%%/$$x/tfo", `/a"b`: `"/a\"b"`,
+	} {
+		if got := unitWord(word); got != want {
+			t.Errorf("%s: got %s, want %s", word, got, want)
+		}
+	}
+}
