@@ -29,20 +29,20 @@ type Change struct {
 	Kind     ChangeKind
 	Listener Listener // as it was before
 	Queue    int      // as it is now
-	Err      error    // why it could not be turned on: for Failed alone
+	Err      error    // why it could not be turned on: for NotTurnedOn alone
 }
 
 // A ChangeKind tells changes apart.
 type ChangeKind uint8
 
 const (
-	Attached  ChangeKind = iota + 1 // the Keeper turned Fast Open on, or changed its queue
-	Found                           // it was on when the Keeper first saw it
-	Failed                          // the Keeper could not turn it on
-	TurnedOff                       // somebody else turned it off
-	TurnedOn                        // somebody else turned it on again
-	Closed                          // a socket that had it on is closed
-	Restored                        // [Keeper.Undo] made it what it was
+	Attached    ChangeKind = iota + 1 // the Keeper turned Fast Open on, or changed its queue
+	Found                             // it was on when the Keeper first saw it
+	NotTurnedOn                       // the Keeper could not turn it on
+	TurnedOff                         // somebody else turned it off
+	TurnedOn                          // somebody else turned it on again
+	Closed                            // a socket that had it on is closed
+	Restored                          // [Keeper.Undo] made it what it was
 )
 
 // String returns the constant in words: "turned off".
@@ -202,7 +202,7 @@ func (k *Keeper) settle(now time.Time, l Listener) []Change {
 			return nil
 		}
 		s.failure = err.Error()
-		return []Change{{Kind: Failed, Listener: l, Queue: l.Queue, Err: err}}
+		return []Change{{Kind: NotTurnedOn, Listener: l, Queue: l.Queue, Err: err}}
 	}
 	s.settled, s.attached = true, true
 	s.listener.Queue = queue
@@ -230,7 +230,7 @@ func (k *Keeper) undo() ([]Change, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // closed: nothing to undo
 		case err != nil:
-			changes = append(changes, Change{Kind: Failed, Listener: l, Queue: l.Queue, Err: err})
+			changes = append(changes, Change{Kind: NotTurnedOn, Listener: l, Queue: l.Queue, Err: err})
 		default:
 			s.attached = false
 			changes = append(changes, Change{Kind: Restored, Listener: l, Queue: queue})

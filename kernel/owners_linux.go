@@ -38,7 +38,7 @@ func findOwners(listeners []Listener) error {
 		if len(held) == 0 {
 			continue
 		}
-		p := Process{PID: pid, Name: processName(pid), Command: commandLine(pid)}
+		p := Process{PID: pid, Name: processName(pid), Command: commandOf(pid)}
 		for inode, fds := range held {
 			p.FDs = fds
 			l := byInode[inode]
@@ -149,9 +149,9 @@ func processName(pid int) string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-// commandLine returns the arguments of a process. What programs write over
+// commandOf returns the arguments of a process. What programs write over
 // them, as nginx does, is one argument with spaces.
-func commandLine(pid int) []string {
+func commandOf(pid int) []string {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err != nil || len(text) == 0 {
 		return nil
