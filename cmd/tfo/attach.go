@@ -74,7 +74,7 @@ func newAttach() *cobra.Command {
 		Short:   "Turn Fast Open on in a server that runs already",
 		Long:    attachLong,
 		Example: attachExample,
-		Args:    noArguments,
+		Args:    flagsOnly,
 	}
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error { return f.run(cmd) })
 	flags := cmd.Flags()
@@ -160,8 +160,8 @@ func unitWord(s string) string {
 	return s
 }
 
-// noArguments lets nothing but flags follow a verb.
-func noArguments(cmd *cobra.Command, args []string) error {
+// flagsOnly lets nothing but flags follow a verb.
+func flagsOnly(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%q is one word too many: %s takes flags only, such as --port 443", args[0], cmd.Name())
 	}

@@ -29,7 +29,7 @@ func newDetach() *cobra.Command {
 		Short:   "Turn Fast Open off in a server that runs",
 		Long:    detachLong,
 		Example: detachExample,
-		Args:    noArguments,
+		Args:    flagsOnly,
 	}
 	cmd.RunE = verb(func(cmd *cobra.Command, _ []string) error {
 		if err := chosen.check(cmd); err != nil {
