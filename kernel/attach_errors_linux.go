@@ -80,7 +80,7 @@ func noRight(who string) string {
 func without(p Process) string {
 	switch p.Name {
 	case "nginx":
-		return "add fastopen=256 to the listen lines of nginx.conf and restart nginx"
+		return "add fastopen=256 to one listen line for each address in nginx's configuration and restart nginx"
 	case "haproxy":
 		return "add tfo to the bind lines of haproxy.cfg and restart haproxy"
 	}

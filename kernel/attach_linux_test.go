@@ -194,7 +194,7 @@ func TestAttachErrors(t *testing.T) {
 		says    []string
 	}{
 		{Process{}, errNoOwner, []string{"no process to be seen from here", "outside of the container", "sysctl -w net.ipv4.tcp_fastopen="}},
-		{nginx, os.NewSyscallError("pidfd_getfd", unix.ENOSYS), []string{"no pidfd_getfd here", "Linux 5.6", "add fastopen=256 to the listen lines"}},
+		{nginx, os.NewSyscallError("pidfd_getfd", unix.ENOSYS), []string{"no pidfd_getfd here", "Linux 5.6", "add fastopen=256 to one listen line"}},
 		{nginx, os.NewSyscallError("pidfd_getfd", unix.EPERM), []string{"nginx (pid 7)", "add fastopen=256"}},
 		{Process{PID: 9, Name: "haproxy"}, os.NewSyscallError("pidfd_getfd", unix.EPERM), []string{"add tfo to the bind lines"}},
 		{other, os.NewSyscallError("setsockopt", unix.EOPNOTSUPP), []string{"Linux 6.2", "GODEBUG=multipathtcp=0"}},

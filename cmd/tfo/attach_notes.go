@@ -66,7 +66,7 @@ func ownSetting(l kernel.Listener) string {
 	for _, o := range l.Owners {
 		switch o.Name {
 		case "nginx":
-			return ", or fastopen=256 to the listen lines of nginx's configuration"
+			return ", or fastopen=256 to one listen line for each address in nginx's configuration"
 		case "haproxy":
 			return ", or tfo to the bind lines of haproxy's configuration"
 		}
