@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/fastopen-go/fastopen/internal/netns"
 )
-
-var update = flag.Bool("update", false, "write what the commands in testdata/host print into the files there")
 
 // TestTranscripts runs the commands of testdata/host on hosts whose network
 // and whose files of settings are their own, and compares all that they print.
