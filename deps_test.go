@@ -27,11 +27,12 @@ var edges = map[string][]string{
 	"sim":              {"tfo", "wire", "tcp", "golang.org/x/sys"},
 	"sim/torture":      {"sim", "tcp", "tfo"},
 	"sim/throughput":   {"sim", "tcp"},
-	"kernel":           {"tfo", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
-	"internal/servers": {},
+	"kernel":           {"tfo", "internal/procnet", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
 	"internal/sockopt": {"golang.org/x/sys"},
-	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
-	"cmd/tfo":          {".", "tfo", "kernel", "internal/servers", "github.com/spf13/cobra", "golang.org/x/term"},
+	"internal/procnet": {},
+	"internal/netns":   {"internal/procnet", "link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
+	"cmd/tfo":          {".", "tfo", "kernel", "github.com/spf13/cobra", "golang.org/x/term", "internal/servers"},
+	"internal/servers": {},
 }
 
 // pure lists the packages without clocks, goroutines, I/O and randomness of
