@@ -29,5 +29,9 @@ func (n Namespace) ID() NamespaceID { return n.id }
 // a process in it. It is fit to be printed on a terminal.
 func (n Namespace) String() string { return n.name }
 
+// Path returns the file by which n can be entered: /run/netns/NAME, or one
+// below /proc.
+func (n Namespace) Path() string { return n.path }
+
 // String returns the number that lsns and ls -l /proc/PID/ns show.
 func (id NamespaceID) String() string { return fmt.Sprintf("net:[%d]", id.Inode) }

@@ -26,6 +26,12 @@ type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
+// An exitCode ends a verb whose exit codes say more than that it worked, and
+// which has said the rest itself.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 // errReported is a failure that the person at the terminal knows of already.
 var errReported = errors.New("reported")
 

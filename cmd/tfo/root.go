@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
-	root.AddCommand(newServe(), newGet(), newEnable(), newDisable(), newAttach(), newDetach(), newKeys(), newExplain(), newVersion())
+	root.AddCommand(newServe(), newGet(), newCheck(), newEnable(), newDisable(), newAttach(), newDetach(), newKeys(), newExplain(), newVersion())
 	return root
 }
 
@@ -84,10 +84,15 @@ func run(args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
-	var failure failure
+	var (
+		failure failure
+		code    exitCode
+	)
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &code):
+		return int(code)
 	case errors.Is(err, errReported):
 		return exitFailed
 	case errors.As(err, &failure):

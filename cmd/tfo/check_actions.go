@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/fastopen-go/fastopen/kernel"
+)
+
+// actions says what to do, the most important first.
+func (x *finding) actions(client, server bool) []action {
+	if x.settingsErr != nil {
+		return nil
+	}
+	var list []action
+	do := func(text, command string) { list = append(list, action{text, x.privileged(command)}) }
+	bits := x.settings.FastOpen
+	flags := ""
+	if client && !bits.Client() {
+		flags += " --client"
+	}
+	if server && !bits.Server() {
+		flags += " --server"
+	}
+	keep, until := "", "."
+	if x.boot != nil {
+		keep, until = " --persist", ", now and after the next boot."
+	}
+	switch {
+	case flags == " --client":
+		do("Let programs here use Fast Open when they connect"+until, "tfo enable"+flags+keep+x.at.flag)
+	case flags == " --server":
+		do("Let programs here use Fast Open when they listen"+until, "tfo enable"+flags+keep+x.at.flag)
+	case flags != "":
+		do("Turn Fast Open on for programs that connect and for those that listen"+until, "tfo enable"+flags+keep+x.at.flag)
+	}
+	if server {
+		x.attachActions(do)
+	}
+	if flags == "" {
+		x.bootActions(do, client, server)
+	}
+	if bits.ServerNoCookie() && server {
+		list = append(list, action{"Ask for cookies again: without them anybody can send data in a SYN under a false address.",
+			x.sysctl(kernel.Name, int(int32(bits&^kernel.ServerNoCookieBit)))})
+	}
+	if bits.ClientNoCookie() && client {
+		list = append(list, action{"Ask for cookies again, as servers on the internet expect it.",
+			x.sysctl(kernel.Name, int(int32(bits&^kernel.ClientNoCookieBit)))})
+	}
+	if bits.Server() && x.settings.Blackhole > 0 {
+		list = append(list, action{"Switch the black-hole timer off on a server: any client can set it off.",
+			x.sysctl(kernel.BlackholeName, 0)})
+	}
+	return list
+}
+
+// attachActions turn Fast Open on in programs that listen already.
+func (x *finding) attachActions(do func(text, command string)) {
+	var off []listenerReport
+	for _, r := range x.reportListeners() {
+		if r.Off > 0 {
+			off = append(off, r)
+		}
+	}
+	// First what is most likely to speak HTTP: with sshd, say, there is
+	// nothing to gain, as the server speaks first.
+	slices.SortStableFunc(off, func(a, b listenerReport) int { return cmp.Compare(webRank(a.port), webRank(b.port)) })
+	switch {
+	case len(off) == 0:
+	case x.at != (place{}):
+		for _, r := range off {
+			if len(r.Owners) > 0 {
+				do(fmt.Sprintf("Turn Fast Open on in %s, which listens already.", r.Owners[0].Name), fmt.Sprintf("tfo attach --pid %d", r.Owners[0].PID))
+				return
+			}
+		}
+	case len(off) == 1:
+		do(fmt.Sprintf("Turn Fast Open on in the program that listens on %s already.", off[0].Address), fmt.Sprintf("tfo attach --port %d", off[0].port))
+	default:
+		do(fmt.Sprintf("Turn Fast Open on in a program that listens already, such as the one on %s, or in all with --all.", off[0].Address),
+			fmt.Sprintf("tfo attach --port %d", off[0].port))
+	}
+}
+
+func webRank(port uint16) int {
+	switch {
+	case port == 443 || port == 80:
+		return 0
+	case port > 1023:
+		return 1
+	}
+	return 2
+}
+
+// bootActions keep over a boot what is on now.
+func (x *finding) bootActions(do func(text, command string), client, server bool) {
+	if x.boot == nil {
+		return
+	}
+	next, flags := x.boot.Bits(), ""
+	if client && !next.Client() {
+		flags += " --client"
+	}
+	if server && !next.Server() {
+		flags += " --server"
+	}
+	if flags != "" {
+		do("Keep what is on now over the next boot, which would turn it off.", "tfo enable"+flags+" --persist")
+	}
+}
