@@ -2,15 +2,18 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"runtime"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 )
 
 // Do runs f in n and returns its error: on a goroutine and a thread of its
-// own, so that no other goroutine ever finds itself in the wrong namespace.
+// own, so that no other goroutine ever finds itself in the wrong namespace. If
+// f panics, so does Do.
 // Goroutines that f starts are not in n; sockets, open files and processes
 // that f makes are, and stay there.
 //
@@ -21,37 +24,53 @@ func (n Namespace) Do(f func() error) error {
 	if n.path == "" {
 		return sentencef(fs.ErrInvalid, "no network namespace was named")
 	}
-	var err error
-	done := false
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		onOwnThread(func() {
-			err = n.visit(f)
-			done = true
-		})
-	}()
-	<-ended
-	if !done {
+	var v visitor
+	onOwnThread(func() {
+		defer v.leave()
+		v.err = n.visit(f)
+		v.done = true
+	})
+	switch {
+	case v.panicked != nil:
+		panic(fmt.Sprintf("%v, in %s\n\n%s", v.panicked, n.name, v.stack))
+	case !v.done:
 		runtime.Goexit() // as f did
 	}
-	return err
+	return v.err
 }
 
-// onOwnThread runs f on this goroutine, locked to a thread that is not the
-// first one of the process: that one's namespace is what /proc/PID/ns and
-// /proc/PID/net show as the process's. A goroutine that is on the first thread
-// holds it, so the next one is on another.
-func onOwnThread(f func()) {
-	runtime.LockOSThread()
-	if unix.Gettid() != os.Getpid() {
-		f() // which unlocks, or does not
-		return
+// A visitor is how the call of a function in another namespace ended.
+type visitor struct {
+	err      error
+	done     bool // it returned
+	panicked any
+	stack    []byte
+}
+
+// leave lets a panic end the goroutine that waits rather than the program, so
+// that deferred functions there still run.
+func (v *visitor) leave() {
+	if v.panicked = recover(); v.panicked != nil {
+		v.stack = debug.Stack()
 	}
-	defer runtime.UnlockOSThread()
+}
+
+// onOwnThread runs f on a goroutine of its own, locked to a thread that is not
+// the first one of the process: that one's namespace is what /proc/PID/ns and
+// /proc/PID/net show as the process's. f unlocks the goroutine, or leaves the
+// thread to end with it.
+func onOwnThread(f func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		runtime.LockOSThread()
+		if unix.Gettid() != os.Getpid() {
+			f()
+			return
+		}
+		// While this goroutine holds the first thread, the next is on
+		// another.
+		defer runtime.UnlockOSThread()
 		onOwnThread(f)
 	}()
 	<-ended

@@ -174,6 +174,26 @@ func threadsIn(t *testing.T, n Namespace) (list []string) {
 	return list
 }
 
+// A panic comes to who called Do, whose deferred functions run.
+func TestNamespacePanic(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	there := mustNamespace(t, dweller(t, netns.New(t, "other")))
+	before := threadsIn(t, there)
+	func() {
+		defer func() {
+			if r := fmt.Sprint(recover()); !strings.Contains(r, "the reason, in "+there.String()) || !strings.Contains(r, "TestNamespacePanic") {
+				t.Errorf("got %s", r)
+			}
+		}()
+		there.Do(func() error { panic("the reason") })
+	}()
+	if after := threadsIn(t, there); !slices.Equal(after, before) {
+		t.Errorf("threads %v are in the other namespace, want %v", after, before)
+	}
+}
+
 // All of them once, each by the best name that it has.
 func TestNamespaces(t *testing.T) {
 	if netns.Isolate(t) {
