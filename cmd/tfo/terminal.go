@@ -25,6 +25,7 @@ func paint(w io.Writer) palette {
 	return palette(isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }
 
+func (p palette) plain(s string) string  { return s }
 func (p palette) bold(s string) string   { return p.sgr("1", s) }
 func (p palette) faint(s string) string  { return p.sgr("2", s) }
 func (p palette) red(s string) string    { return p.sgr("31", s) }
