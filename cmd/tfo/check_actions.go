@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fastopen-go/fastopen/internal/servers"
 	"github.com/fastopen-go/fastopen/kernel"
 )
 
@@ -33,13 +34,16 @@ func (x *finding) actions(client, server bool) []action {
 	case flags == " --server":
 		do("Let programs here use Fast Open when they listen"+until, "tfo enable"+flags+keep+x.at.flag)
 	case flags != "":
-		do("Turn Fast Open on for programs that connect and for those that listen"+until, "tfo enable"+flags+keep+x.at.flag)
+		do("Turn Fast Open on for programs that connect and for those that listen"+until, "tfo enable"+keep+x.at.flag)
 	}
 	if server {
 		x.attachActions(do)
 	}
 	if flags == "" {
 		x.bootActions(do, client, server)
+	}
+	if server {
+		x.configActions(do)
 	}
 	if bits.ServerNoCookie() && server {
 		list = append(list, action{"Ask for cookies again: without them anybody can send data in a SYN under a false address.",
@@ -69,18 +73,37 @@ func (x *finding) attachActions(do func(text, command string)) {
 	slices.SortStableFunc(off, func(a, b listenerReport) int { return cmp.Compare(webRank(a.port), webRank(b.port)) })
 	switch {
 	case len(off) == 0:
-	case x.at != (place{}):
-		for _, r := range off {
-			if len(r.Owners) > 0 {
-				do(fmt.Sprintf("Turn Fast Open on in %s, which listens already.", r.Owners[0].Name), fmt.Sprintf("tfo attach --pid %d", r.Owners[0].PID))
-				return
-			}
-		}
 	case len(off) == 1:
-		do(fmt.Sprintf("Turn Fast Open on in the program that listens on %s already.", off[0].Address), fmt.Sprintf("tfo attach --port %d", off[0].port))
+		do(fmt.Sprintf("Turn Fast Open on in the program that listens on %s already.", off[0].Address), fmt.Sprintf("tfo attach --port %d%s", off[0].port, x.at.attach))
 	default:
 		do(fmt.Sprintf("Turn Fast Open on in a program that listens already, such as the one on %s, or in all with --all.", off[0].Address),
-			fmt.Sprintf("tfo attach --port %d", off[0].port))
+			fmt.Sprintf("tfo attach --port %d%s", off[0].port, x.at.attach))
+	}
+}
+
+// configActions let servers turn Fast Open on themselves when they start.
+func (x *finding) configActions(do func(text, command string)) {
+	for _, server := range []struct{ name, reload string }{
+		{"nginx", "nginx -t && nginx -s reload"},
+		{"haproxy", "systemctl reload haproxy"},
+	} {
+		n, first := 0, servers.Line{}
+		for _, l := range x.configs {
+			if l.Server != server.name || l.Add == "" {
+				continue
+			}
+			if n++; n == 1 {
+				first = l
+			}
+		}
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf(", and the same to %s more below", plural(n-1, "line"))
+		}
+		if n > 0 && x.at == (place{}) {
+			do(fmt.Sprintf("Let %s turn it on by itself whenever it starts: add %s to the line %q in %s:%d%s. Then let it read that:",
+				serverNames[server.name], first.Add, first.Text, first.File, first.Number, more), server.reload)
+		}
 	}
 }
 

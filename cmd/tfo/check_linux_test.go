@@ -103,7 +103,7 @@ func TestCheckOther(t *testing.T) {
 		if n.Settings.FastOpen != 2 || len(n.Listeners) != 1 || len(n.Actions) != 2 {
 			t.Fatalf("%v: %+v", flags, n)
 		}
-		if got := []string{n.Actions[0].Command, n.Actions[1].Command}; got[0] != "tfo enable --client --pid "+pid || got[1] != "tfo attach --pid "+pid {
+		if got := []string{n.Actions[0].Command, n.Actions[1].Command}; got[0] != "tfo enable --client --pid "+pid || got[1] != "tfo attach --port 8080 --netns /proc/"+pid+"/ns/net" {
 			t.Errorf("%v: what to do is %q", flags, got)
 		}
 		if got := n.Settings.Bits[1].Toggle; got != "nsenter -t "+pid+" -n sysctl -w net.ipv4.tcp_fastopen=0" {

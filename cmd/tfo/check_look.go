@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fastopen-go/fastopen/internal/servers"
 	"github.com/fastopen-go/fastopen/kernel"
 	"github.com/fastopen-go/fastopen/tfo"
 )
@@ -26,13 +28,17 @@ type finding struct {
 	counters     kernel.Counters
 	countersErr  error
 
+	configs       []servers.Line
+	configsFailed []error
+
 	boot   *kernel.BootPlan // nil if the namespace does not outlive a boot
 	shared []string         // namespaces with the same keys
 }
 
 // A place tells how to reach a namespace from where tfo runs: with which flag
-// of tfo, and with which words before any other command.
-type place struct{ flag, prefix string }
+// of tfo, with which of tfo attach, where --pid means something else, and with
+// which words before any other command.
+type place struct{ flag, attach, prefix string }
 
 // placeOf finds the shortest way to n. The one where tfo runs needs none.
 func placeOf(n, here kernel.Namespace) place {
@@ -40,15 +46,17 @@ func placeOf(n, here kernel.Namespace) place {
 		return place{}
 	}
 	if name, ok := strings.CutPrefix(n.Path(), "/run/netns/"); ok {
-		return place{" --netns " + name, "ip netns exec " + name + " "}
+		flag := " --netns " + name
+		return place{flag, flag, "ip netns exec " + name + " "}
 	}
 	if rest, ok := strings.CutPrefix(n.Path(), "/proc/"); ok {
 		pid, _, _ := strings.Cut(rest, "/")
 		if _, err := strconv.Atoi(pid); err == nil {
-			return place{" --pid " + pid, "nsenter -t " + pid + " -n "}
+			return place{" --pid " + pid, " --netns " + n.Path(), "nsenter -t " + pid + " -n "}
 		}
 	}
-	return place{" --netns " + n.Path(), "nsenter --net=" + n.Path() + " "}
+	flag := " --netns " + n.Path()
+	return place{flag, flag, "nsenter --net=" + n.Path() + " "}
 }
 
 // look finds out about every namespace that was chosen.
@@ -78,6 +86,10 @@ func (f *checkFlags) look(cmd *cobra.Command) (*checkReport, error) {
 			x.name = here.String()
 			plan := kernel.Boot("")
 			x.boot = &plan
+			x.configs, x.configsFailed = servers.Scan("/")
+		} else if f.pid != 0 {
+			// The files of a container are its own, too.
+			x.configs, x.configsFailed = servers.Scan(fmt.Sprintf("/proc/%d/root", f.pid))
 		}
 		found = append(found, x)
 	}

@@ -15,9 +15,16 @@ type keysReport struct {
 	Backup  string   `json:"backup,omitempty"`
 	Shared  []string `json:"shared_with,omitempty"` // namespaces with the same keys
 	Text    string   `json:"text"`
+	Command string   `json:"command"` // sets others, from a file or stdin
 }
 
 func (x *finding) reportKeys() *keysReport {
+	r := x.judgeKeys()
+	r.Command = x.privileged("tfo keys set FILE" + x.at.flag)
+	return r
+}
+
+func (x *finding) judgeKeys() *keysReport {
 	k := x.settings.Keys
 	switch {
 	case x.settings.KeysErr != nil:
@@ -180,8 +187,16 @@ type configReport struct {
 	Server string `json:"server"` // "nginx" or "HAProxy"
 	Where  string `json:"where"`  // file and line
 	Line   string `json:"line"`
-	On     bool   `json:"on"`
-	Add    string `json:"add,omitempty"` // the words that turn it on
+	On     bool   `json:"on"`            // this line, or another one of the same address, turns Fast Open on
+	Add    string `json:"add,omitempty"` // the words that turn it on; missing if another line is the one to change
 }
 
-func (x *finding) reportConfigs() []configReport { return nil }
+func (x *finding) reportConfigs() (list []configReport) {
+	for _, l := range x.configs {
+		list = append(list, configReport{Server: serverNames[l.Server], Where: fmt.Sprintf("%s:%d", l.File, l.Number), Line: l.Text, On: l.FastOpen, Add: l.Add})
+	}
+	return list
+}
+
+// serverNames are the names of servers as people write them.
+var serverNames = map[string]string{"nginx": "nginx", "haproxy": "HAProxy"}

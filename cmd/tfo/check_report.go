@@ -116,6 +116,9 @@ func (f *checkFlags) reportOf(x *finding) namespaceReport {
 	for _, err := range []error{x.settingsErr, x.settings.KeysErr, x.listenersErr, x.countersErr} {
 		n.unknown(err)
 	}
+	for _, err := range x.configsFailed {
+		n.unknown(err)
+	}
 	if x.settingsErr == nil {
 		n.Settings = x.reportSettings()
 		n.Keys = x.reportKeys()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/fastopen-go/fastopen/internal/servers"
 	"github.com/fastopen-go/fastopen/kernel"
 	"github.com/fastopen-go/fastopen/tfo"
 )
@@ -49,7 +50,7 @@ func findings(t *testing.T) map[string][]finding {
 	hidden := listener("0.0.0.0:80", 0)
 	hidden.Hidden = true
 	host, web := kernel.NamespaceID{Dev: 4, Inode: 4026531840}, kernel.NamespaceID{Dev: 4, Inode: 4026532177}
-	atWeb := place{" --netns web", "ip netns exec web "}
+	atWeb := place{" --netns web", " --netns web", "ip netns exec web "}
 	old := set(kernel.ClientBit, tfo.Keys{})
 	old.Release, old.Blackhole = "3.10.0-1160.el7.x86_64", -1
 	timed := set(0x603, tfo.NewKeys(key(7)))
@@ -64,8 +65,15 @@ func findings(t *testing.T) map[string][]finding {
 				listener("[2001:db8:85a3:1234:5678:8a2e:370:7334]:8443", 1024, haproxy)},
 			counters: kernel.Counters{ActiveOpens: 812, PassiveOpens: 40321, CookieReqd: 900, Passive: 17202, PassiveFail: 3, QueueOverflow: 1, Active: 5}}},
 		"some-listeners": {{name: "this host", id: host, root: true, settings: set(3, tfo.NewKeys(key(1))),
-			boot:      bootOfFiles(t, map[string]string{"etc/sysctl.d/30-a.conf": "net.ipv4.tcp_fastopen = 3\n", "etc/sysctl.d/99-z.conf": "# hardening\nnet.ipv4.tcp_fastopen = 0\n", "run/systemd/system/x": ""}),
-			listeners: []kernel.Listener{listener("127.0.0.1:80", 0, nginx), listener("127.0.0.1:443", 16, nginx), listener("127.0.0.1:443", 0, nginx)}}},
+			boot: bootOfFiles(t, map[string]string{"etc/sysctl.d/30-a.conf": "net.ipv4.tcp_fastopen = 3\n", "etc/sysctl.d/99-z.conf": "# hardening\nnet.ipv4.tcp_fastopen = 0\n", "run/systemd/system/x": ""}),
+			configs: []servers.Line{
+				{Server: "nginx", File: "/etc/nginx/sites-enabled/default", Number: 22, Text: "listen 80 default_server", Add: "fastopen=256"},
+				{Server: "nginx", File: "/etc/nginx/sites-enabled/default", Number: 23, Text: "listen [::]:80 default_server", Add: "fastopen=256"},
+				{Server: "nginx", File: "/etc/nginx/sites-enabled/other", Number: 3, Text: "listen 80"},
+				{Server: "haproxy", File: "/etc/haproxy/haproxy.cfg", Number: 40, Text: "bind :443 tfo", FastOpen: true},
+			},
+			configsFailed: []error{errors.New("/etc/haproxy/conf.d/x.cfg could not be read: permission denied")},
+			listeners:     []kernel.Listener{listener("127.0.0.1:80", 0, nginx), listener("127.0.0.1:443", 16, nginx), listener("127.0.0.1:443", 0, nginx)}}},
 		"no-listener-uses-it": {{name: "this host", id: host, root: true, settings: set(3, tfo.NewKeys(key(1))),
 			boot:      bootOfFiles(t, map[string]string{"etc/sysctl.d/30-a.conf": "net.ipv4.tcp_fastopen = three\nnet.ipv4.tcp_fastopen = 3\n"}),
 			listeners: []kernel.Listener{listener("0.0.0.0:80", 0, nginx)}}},

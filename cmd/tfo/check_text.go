@@ -153,6 +153,7 @@ func (t *checkText) keys(n *namespaceReport) {
 	}
 	t.head("Keys", strings.Join(names, ", "))
 	t.wrap("  ", k.Text)
+	t.line(t.p.faint("  set: " + k.Command))
 }
 
 func (t *checkText) boot(n *namespaceReport) {
@@ -258,9 +259,12 @@ func (t *checkText) configs(n *namespaceReport) {
 	}
 	t.head("Configurations", "of nginx and HAProxy")
 	for _, c := range n.Configs {
-		mark, note := t.p.green("on "), ""
-		if !c.On {
-			mark, note = t.p.yellow("off"), " (add "+c.Add+")"
+		mark, note := t.p.yellow("off"), ""
+		if c.On {
+			mark = t.p.green("on ")
+		}
+		if c.Add != "" {
+			note = " (add " + c.Add + ")"
 		}
 		t.hang("  "+mark+"  ", 7, c.Where+": "+c.Line+note)
 	}
