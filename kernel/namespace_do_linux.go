@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -118,9 +119,17 @@ func (n Namespace) enter() error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH), errors.Is(err, errNotNamespace):
-		return sentencef(fs.ErrNotExist, "the network namespace of %s is gone", n.name)
+		return sentencef(fs.ErrNotExist, "%s is gone", n.phrase())
 	case errors.Is(err, fs.ErrPermission):
-		return sentencef(err, "may not enter the network namespace of %s, which takes the capability CAP_SYS_ADMIN: run this as root, outside of containers", n.name)
+		return sentencef(err, "may not enter %s, which takes the capability CAP_SYS_ADMIN: run this as root, outside of containers", n.phrase())
 	}
-	return sentencef(err, "cannot enter the network namespace of %s: %v", n.name, reason(err))
+	return sentencef(err, "cannot enter %s: %v", n.phrase(), reason(err))
+}
+
+// phrase is n in the middle of a sentence.
+func (n Namespace) phrase() string {
+	if strings.HasPrefix(n.name, "pid ") || strings.HasPrefix(n.name, "/") {
+		return "the network namespace of " + n.name
+	}
+	return n.name // "netns web", "this host"
 }

@@ -165,12 +165,15 @@ func processIn(proc string, pid int) (Namespace, error) {
 
 // ofHost reports whether n, which this process is in, is that of process 1.
 // Where one may not look at that, it is asked whether this process or one
-// that it comes from has moved to n.
+// that it comes from has moved to n, as far as that can be seen.
 func (n Namespace) ofHost() bool {
 	for _, pid := range []int{1, 2} {
 		if host, err := processIn(procDir, pid); err == nil && first(pid) {
 			return host.id == n.id
 		}
+	}
+	if m, err := os.ReadFile(procDir + "/self/uid_map"); err == nil && !slices.Equal(strings.Fields(string(m)), wholeMap) {
+		return false // of a user namespace, as unshare --user makes them, mostly with one for the network
 	}
 	for pid := os.Getppid(); pid > 1; pid = parent(pid) {
 		if p, err := processIn(procDir, pid); err == nil && p.id != n.id {
@@ -179,6 +182,9 @@ func (n Namespace) ofHost() bool {
 	}
 	return true
 }
+
+// wholeMap is what user_namespaces(7) says of the first user namespace.
+var wholeMap = []string{"0", "0", "4294967295"}
 
 // first reports whether pid is the first process, or the father of the
 // kernel's own threads, which is of the same namespaces and has no secrets.
