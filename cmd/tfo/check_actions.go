@@ -84,7 +84,7 @@ func (x *finding) attachActions(do func(text, command string)) {
 // configActions let servers turn Fast Open on themselves when they start.
 func (x *finding) configActions(do func(text, command string)) {
 	for _, server := range []struct{ name, reload string }{
-		{"nginx", "nginx -t && nginx -s reload"},
+		{"nginx", "nginx -s reload"},
 		{"haproxy", "systemctl reload haproxy"},
 	} {
 		n, first := 0, servers.Line{}

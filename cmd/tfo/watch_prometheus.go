@@ -91,6 +91,8 @@ type collector struct {
 }
 
 func newCollector(take func(time.Time) (sample, error), log *log.Logger) *collector {
+	// The label netns is the name that ip netns knows, "this host", or a process
+	// as in "pid 4711 (nginx)".
 	netns, listener := []string{"netns"}, []string{"netns", "address", "process"}
 	c := &collector{
 		take: take, log: log, counters: map[string]*prometheus.Desc{},
@@ -139,7 +141,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.up, up)
 	gauge(c.build, 1, moduleVersion())
 	for _, n := range now.namespaces {
-		name := label(n.name)
+		name := strings.TrimPrefix(label(n.name), "netns ")
 		for _, k := range n.counters.All() {
 			if d, ok := c.counters[k.Name]; ok {
 				ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(k.Value), name)

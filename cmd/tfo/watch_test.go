@@ -265,11 +265,11 @@ func TestPrometheus(t *testing.T) {
 	const want = `
 # HELP fastopen_server_connections_total A SYN opened a connection at once, most often by a valid cookie, with or without data. (The kernel's TCPFastOpenPassive.)
 # TYPE fastopen_server_connections_total counter
-fastopen_server_connections_total{netns="netns web"} 0
+fastopen_server_connections_total{netns="web"} 0
 fastopen_server_connections_total{netns="this host"} 17001
 # HELP fastopen_server_enabled Whether the kernel lets programs use Fast Open when they listen (bit 0x2 of net.ipv4.tcp_fastopen).
 # TYPE fastopen_server_enabled gauge
-fastopen_server_enabled{netns="netns web"} 0
+fastopen_server_enabled{netns="web"} 0
 fastopen_server_enabled{netns="this host"} 1
 # HELP fastopen_listener_queue_limit Connections opened by Fast Open that may be pending at the address, 0 where Fast Open is off.
 # TYPE fastopen_listener_queue_limit gauge
