@@ -228,7 +228,7 @@ func (t *tally) judgeData(mode Mode, tries int) Verdict {
 		return CookieRefused
 	case t.refused > 0 || d.reset > 0:
 		return Varies
-	case d.lost >= tries && d.lost > d.answered/2 && t.plainLost == 0:
+	case d.lost >= tries && d.lost > d.answered/2 && t.plainSentAfter >= tries && t.plainLost == 0:
 		return Varies
 	case d.awaited >= 2 && d.spoken == 0 && p.spoken >= 2:
 		return BlackHole

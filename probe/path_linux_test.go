@@ -123,7 +123,9 @@ func TestPaths(t *testing.T) {
 		{"data taken out of the SYN", []sim.Hop{sim.SwallowSYNData()}, CookieRefused, CookieRefused},
 		{"data in the SYN cut off", []sim.Hop{sim.TrimSYNData(1)}, CookieRefused, CookieRefused},
 		{"SYN-ACK acknowledges the SYN alone", []sim.Hop{sim.AckSYNOnly()}, CookieRefused, CookieRefused},
-		{"sender blocked after SYN data", []sim.Hop{sim.Box(func(now time.Time, d sim.Dir, packet []byte, emit func(sim.Dir, []byte)) { (*firewall.Load())(now, d, packet, emit) })}, Blocked, Blocked},
+		{"sender blocked after SYN data", []sim.Hop{sim.Box(func(now time.Time, d sim.Dir, packet []byte, emit func(sim.Dir, []byte)) {
+			(*firewall.Load())(now, d, packet, emit)
+		})}, Blocked, Blocked},
 		{"black hole after the handshake", []sim.Hop{sim.LateBlackHole()}, BlackHole, BlackHole},
 		{"legacy only", []sim.Hop{strip34()}, LegacyOnly, LegacyOnly},
 		{"everything dropped", []sim.Hop{sim.Drop(func(sim.Seen) bool { return true })}, Silent, Silent},

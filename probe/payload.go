@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,9 @@ func Payload(port uint16, name string) []byte {
 
 // head asks for nothing but a header, and to close the connection.
 func head(name string) []byte {
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		name = "" // what is no name does not belong into a header
+	}
 	return []byte("HEAD / HTTP/1.1\r\nHost: " + name + "\r\nUser-Agent: tfo-probe\r\nConnection: close\r\n\r\n")
 }
 

@@ -36,10 +36,10 @@ func (t *tally) planReach(tries int) []trial {
 
 // planRequest asks for a cookie.
 func (t *tally) planRequest(can func(SYN) bool, tries int) []trial {
-	r, l := t.of[Request], t.of[Legacy]
+	r, l, b := t.of[Request], t.of[Legacy], t.of[BareData]
 	if r.answered == 0 {
 		switch {
-		case t.of[BareData].sent >= tries: // the kernel is told to do without cookies
+		case b.sent >= tries: // the kernel is told to do without cookies
 			return nil
 		case r.reset >= 2, t.dropped(Request, tries), r.sent >= 3*tries:
 			return nil
@@ -53,7 +53,7 @@ func (t *tally) planRequest(can func(SYN) bool, tries int) []trial {
 		return t.withPlain(Request)
 	case can(Legacy) && l.answered+l.reset == 0 && l.sent < tries:
 		return []trial{{kind: Legacy}}
-	case can(BareData) && t.of[BareData].sent == 0:
+	case can(BareData) && b.answered+b.reset == 0 && b.sent < tries:
 		return []trial{{kind: BareData}}
 	}
 	return nil
@@ -68,9 +68,11 @@ func (t *tally) planData(can func(SYN) bool, tries, repeat int) []trial {
 	case d.answered+d.reset == 0 && d.lost > 0:
 		return t.planLost(can, tries)
 	case d.answered+d.reset < repeat && d.sent < 2*repeat+tries:
-		if d.lost > 0 || t.of[Plain].spoken < 2 && t.of[Plain].awaited < 3 {
+		if t.of[Plain].spoken < 2 && t.of[Plain].awaited < 3 || d.lost >= tries && t.plainSentAfter < d.lost {
 			return t.withPlain(Data)
 		}
+		// Mostly alone: a balancer that hands connections out in turn would
+		// else give all those with data to every second server.
 		return []trial{t.data()}
 	case d.accepted > 0 && d.spoken == 0 && d.awaited < 2 && t.of[Plain].spoken >= 1:
 		return t.withPlain(Data) // for the answer
@@ -85,9 +87,12 @@ func (t *tally) planData(can func(SYN) bool, tries, repeat int) []trial {
 func (t *tally) planLost(can func(SYN) bool, tries int) []trial {
 	d, c := t.of[Data], t.of[Cookie]
 	switch {
-	case t.blocked(tries), d.sent >= 3*tries:
+	case t.blocked(tries):
 		return nil
 	case !t.dropped(Data, tries):
+		if d.sent >= 4*tries {
+			return nil
+		}
 		return t.withPlain(Data)
 	case can(Cookie) && c.answered+c.reset == 0 && c.sent < 3*tries && !t.dropped(Cookie, tries):
 		return t.withPlain(Cookie)

@@ -105,7 +105,7 @@ func filterFrom(from netip.Addr) []bpf.Instruction {
 	n := uint8(len(words) / 4)
 	program := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: protocol, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: icmp, SkipTrue: 2*n + 1},                          // to the end
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: icmp, SkipTrue: 2*n + 1},                           // to the end
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: wire.ProtocolTCP, SkipTrue: 0, SkipFalse: 2*n + 1}, // to drop
 	}
 	for i := range uint32(n) {
