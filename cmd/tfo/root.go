@@ -15,6 +15,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitUnsure = 2 // of verbs that answer a question
 )
 
 const rootLong = `tfo makes TCP Fast Open (RFC 7413) something you can see. With Fast Open the
@@ -52,6 +53,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
 	root.AddCommand(newServe(), newGet(), newCheck(), newEnable(), newDisable(), newAttach(), newDetach(),
 		newWatch(), newKeys(), newExplain(), newVersion())
+	root.AddCommand(newServe(), newGet(), newProbe(), newMan(), newVersion())
+	addCompletion(root)
 	return root
 }
 
