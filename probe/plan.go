@@ -47,10 +47,12 @@ func (t *tally) planRequest(can func(SYN) bool, tries int) []trial {
 		return t.withPlain(Request)
 	}
 	// Behind one address there may be servers without Fast Open next to
-	// those with it, so no for an answer is not taken once.
+	// those with it, so no for an answer is not taken once. These go alone: a
+	// balancer that hands connections out in turn would else give all that
+	// ask for a cookie to every second server.
 	switch {
 	case r.answered < min(tries, 3) && r.sent < 3*tries:
-		return t.withPlain(Request)
+		return []trial{{kind: Request}}
 	case can(Legacy) && l.answered+l.reset == 0 && l.sent < tries:
 		return []trial{{kind: Legacy}}
 	case can(BareData) && b.answered+b.reset == 0 && b.sent < tries:
@@ -71,8 +73,7 @@ func (t *tally) planData(can func(SYN) bool, tries, repeat int) []trial {
 		if t.of[Plain].spoken < 2 && t.of[Plain].awaited < 3 || d.lost >= tries && t.plainSentAfter < d.lost {
 			return t.withPlain(Data)
 		}
-		// Mostly alone: a balancer that hands connections out in turn would
-		// else give all those with data to every second server.
+		// Alone, for the balancer's sake as above.
 		return []trial{t.data()}
 	case d.accepted > 0 && d.spoken == 0 && d.awaited < 2 && t.of[Plain].spoken >= 1:
 		return t.withPlain(Data) // for the answer

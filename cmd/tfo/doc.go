@@ -5,6 +5,8 @@
 //
 //	tfo serve [DIR]    HTTP and HTTPS with Fast Open; a page about the visitor's connection
 //	tfo get URL...     like curl, with what Fast Open did and what it saved
+//	tfo probe HOST...  what a host, and the path to it, do with Fast Open
+//	tfo completion SHELL, tfo man DIR
 //	tfo version
 //
 // tfo --help and tfo VERB --help tell the rest. Exit codes: 0 it worked, 1 it

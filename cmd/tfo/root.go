@@ -27,12 +27,14 @@ tfo serve offers files, or a page that tells each visitor how their connection
 was opened. tfo get fetches like curl and says what Fast Open did, and what it
 saved. tfo attach turns it on in a server that runs already, such as nginx, and
 tfo detach off.
+saved. tfo probe finds out what other hosts, and the paths to them, do with it.
 
 Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong.`
 
 const rootExample = `  tfo serve                                  a page on http://localhost:8080/
   tfo get http://localhost:8080/             fetch it: twice, to see the cookie at work
-  tfo get --repeat 5 http://localhost:8080/  with and without Fast Open, side by side`
+  tfo get --repeat 5 http://localhost:8080/  with and without Fast Open, side by side
+  tfo probe example.com                      does it work there, and if not, why?`
 
 // newRoot returns the command tfo with all its verbs.
 func newRoot() *cobra.Command {
