@@ -71,7 +71,7 @@ func newReport(target netip.AddrPort, mode Mode, began time.Time, took time.Dura
 			r.FastFirstByte = shorter(r.FastFirstByte, e.FirstByte)
 		}
 	}
-	if d.accepted+t.of[BareData].accepted > 0 {
+	if d.accepted+t.of[BareData].accepted > 0 && !r.Verdict.Harmful() {
 		r.Saved = 1
 		if r.RTT > 0 && r.PlainFirstByte > 0 && r.FastFirstByte > 0 {
 			r.Saved, r.Measured = float64(r.PlainFirstByte-r.FastFirstByte)/float64(r.RTT), true

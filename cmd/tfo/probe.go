@@ -51,6 +51,12 @@ Verdicts:
   refused, silent, unreachable, unclear
                     nothing is known of Fast Open there
 
+With --json each address is an object on a line: host, address, verdict, summary,
+advice, mode, rtt_ms, data (connections with data in the SYN: sent, accepted,
+refused, reset, lost), cookies (different ones, one for each key),
+saved_round_trips, events (SYN by SYN) and more. A host that cannot be probed
+has host and error.
+
 Exit codes: 0 it works at every address, 1 at some it does not, 2 at some it
 could not be told (and none are known where it does not), or the command line
 is wrong.`

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fastopen-go/fastopen/probe"
 )
 
 func TestParseHost(t *testing.T) {
@@ -75,5 +77,32 @@ func TestPace(t *testing.T) {
 	now = now.Add(time.Minute)
 	if a, b := p.take(now), p.take(now); a != 0 || b != 100*time.Millisecond {
 		t.Errorf("after a pause: waits %v, %v", a, b)
+	}
+}
+
+// The bar is shown on a terminal only, and never beside a row.
+func TestProbeProgress(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		var out, errs strings.Builder
+		o := &probeOutput{out: &out, errs: &errs, who: "tfo probe", bar: terminal, hosts: 4, verdicts: map[probe.Verdict]int{}}
+		f := finding{host: host{text: "a\x1b[2J"}, report: probe.Report{Target: netip.MustParseAddrPort("192.0.2.1:443"), Verdict: probe.Works, Sent: 6, Accepted: 6, Cookies: 1, RTT: time.Millisecond, Saved: 1}}
+		o.one(f)
+		o.progress(1)
+		f.report.Verdict = probe.Silent
+		o.one(f)
+		o.progress(3)
+		if code := o.end(); code != exitUnsure {
+			t.Errorf("exit code %d, want %d", code, exitUnsure)
+		}
+		if strings.ContainsRune(out.String(), '\x1b') {
+			t.Errorf("a name does something to the terminal: %q", out.String())
+		}
+		const bar = "\r[##########..............................] 1 of 4 hosts"
+		if got := errs.String(); strings.Contains(got, bar) != terminal || strings.Contains(got, "\r\x1b[K") != terminal {
+			t.Errorf("terminal %t: got %q", terminal, got)
+		}
+		if !strings.HasSuffix(errs.String(), "2 addresses: 1 works, 1 silent; --explain says more\n") {
+			t.Errorf("the sum is %q", errs.String())
+		}
 	}
 }
