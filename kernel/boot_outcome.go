@@ -26,17 +26,26 @@ func secondsValue(text string) (string, string, error) {
 	return text, strconv.Itoa(int(n)), err
 }
 
-// keysValue shows keys by their fingerprints only. It is stricter than the
-// kernel, which takes some malformed keys for others than were meant.
+// keysValue shows keys by their fingerprints only.
 func keysValue(text string) (string, string, error) {
-	keys, err := tfo.ParseKeys(text)
-	if err != nil {
-		return "(not shown)", "", errors.New("is malformed: " + strings.TrimPrefix(err.Error(), "tfo: "))
-	}
-	if b := keys.Backups(); len(b) > 1 {
-		keys = tfo.NewKeys(keys.Primary(), b[0]) // the kernel drops the others
+	keys, ok := parseKeysLoosely(text)
+	if !ok {
+		return "(not shown)", "", errors.New("is malformed: " + misspelt(text))
 	}
 	return keys.Fingerprint(), keys.Fingerprint(), nil
+}
+
+// misspelt says what is wrong with keys that the kernel takes, or does not;
+// "" if nothing is.
+func misspelt(text string) string {
+	keys, err := tfo.ParseKeys(text)
+	switch {
+	case err != nil:
+		return strings.TrimPrefix(err.Error(), "tfo: ")
+	case len(keys.Backups()) > 1:
+		return "there is room for two keys, the primary and a backup; leave the others out"
+	}
+	return ""
 }
 
 // setting gathers what is said about one setting.

@@ -70,7 +70,13 @@ func (b *bootReading) file(f bootFile) {
 	}
 	for _, a := range parseBoot(string(text), func(line int, text string) { b.trouble(f.name, line, false, "%s", text) }) {
 		b.found = append(b.found, found{assignment: a, file: f.name, target: target, procps: f.procpsOnly})
-		if a.key == bootSettings[1] && !a.negative && mode.Perm()&0o044 != 0 {
+		if a.key != bootSettings[1] || a.negative {
+			continue
+		}
+		if _, ok := parseKeysLoosely(a.value); ok && misspelt(a.value) != "" {
+			b.trouble(f.name, a.line, false, "sets keys that are misspelt, and the kernel takes them for others than they seem: %s", misspelt(a.value))
+		}
+		if mode.Perm()&0o044 != 0 {
 			b.trouble(f.name, a.line, false, "shows the keys to every user of this host (its mode is %04o), who could make cookies with them: run chmod 600 %s, and use new keys", mode.Perm(), f.real)
 		}
 	}

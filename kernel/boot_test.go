@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fastopen-go/fastopen/tfo"
 )
 
 // grow makes a tree of files: a name to its contents, or to "-> TARGET".
@@ -156,6 +158,11 @@ func TestBootKeys(t *testing.T) {
 	}
 	if len(p.Troubles) != 2 || !strings.Contains(p.Troubles[0].String(), "its mode is 0644") {
 		t.Errorf("troubles: %v", p.Troubles)
+	}
+	loose := Boot(grow(t, map[string]string{a: "net.ipv4.tcp_fastopen_key = 0x1-2-3-4xyz\n"}))
+	if got, want := loose.Keys.After(Systemd).Value, tfo.NewKeys(tfo.Key{1, 4: 2, 8: 3, 12: 4}).Fingerprint(); got != want ||
+		!strings.Contains(loose.Troubles[0].String(), "misspelt, and the kernel takes them for others than they seem: the primary key has a word, number 1, that begins with 0x") {
+		t.Errorf("got %s, want %s; troubles %v", got, want, loose.Troubles)
 	}
 	if err := os.Chmod(filepath.Join(root, a), 0o600); err != nil {
 		t.Fatal(err)

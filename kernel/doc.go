@@ -22,5 +22,11 @@
 // # Limitations
 //
 // Linux only; elsewhere everything that asks the kernel returns
-// [errors.ErrUnsupported].
+// [errors.ErrUnsupported]. [Boot] alone works everywhere.
+//
+// What [Boot] foretells is what systemd-sysctl and sysctl --system of procps-ng
+// 4 make of the files and of the kernel's command line; programs that set the
+// setting later, such as tuned, it does not know. Of two programs that change
+// the same setting or the same file at the same moment, by [SetFastOpen] or by
+// [Persist], the last one wins.
 package kernel

@@ -113,3 +113,18 @@ func FuzzDropIn(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseBitChange(f *testing.F) {
+	for _, s := range []string{"changed 0x3, were 0x1", "", "changed 3, were 1", ", were ", "changed -1, were 0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseBitChange(text)
+		if err != nil {
+			return
+		}
+		if back, err := ParseBitChange(c.String()); err != nil || back != c {
+			t.Errorf("%q: got %v, which reads as %v, %v", text, c, back, err)
+		}
+	})
+}

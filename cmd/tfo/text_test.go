@@ -127,3 +127,15 @@ func TestComparison(t *testing.T) {
 		}
 	}
 }
+
+func FuzzMoment(f *testing.F) {
+	for _, s := range []string{"2026-12-31T23:59:00Z", "1700000000", "-1", "yesterday", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var m moment
+		if err := m.Set(text); (err == nil) != m.set {
+			t.Fatalf("%q: got %v, %v", text, m, err)
+		}
+	})
+}
