@@ -149,6 +149,8 @@ func (p persisting) write(d dropIn) error {
 		why += "; make room and try again"
 	case errors.Is(err, syscall.EROFS):
 		why += "; in a container, run this on the host instead, whose boot it is"
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() == 0:
+		why += ", although this is root; lsattr shows whether the file may not be changed, or else something such as SELinux forbids it"
 	case errors.Is(err, fs.ErrPermission):
 		why += "; run this as root"
 	}

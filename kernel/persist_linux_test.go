@@ -227,6 +227,37 @@ func TestPersistFaults(t *testing.T) {
 	}
 }
 
+// Where a file can have only one name, it is copied in order to be kept.
+func TestPersistWithoutLinks(t *testing.T) {
+	root := grow(t, map[string]string{persistName: others})
+	if err := os.Chmod(filepath.Join(root, persistName), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	was := harvest(t, root)
+	for _, broken := range []bool{true, false} {
+		p := persisting{tree: tree{root: root}, fault: func(step string) error {
+			switch {
+			case step == stepBackup:
+				return syscall.EOPNOTSUPP
+			case step == stepSyncDir && broken:
+				return syscall.EIO
+			}
+			return nil
+		}}
+		_, err := p.do(false, func(d dropIn, _, _ Bits) dropIn { return d.with(3) })
+		if broken != errors.Is(err, syscall.EIO) || !broken && err != nil {
+			t.Errorf("broken %t: %v", broken, err)
+		}
+		want := maps.Clone(was)
+		if !broken {
+			want[persistName] += blockOf3
+		}
+		if now := harvest(t, root); !maps.Equal(now, want) {
+			t.Errorf("broken %t: got\n%q\nwant\n%q", broken, now, want)
+		}
+	}
+}
+
 // What stands in the place of the file is not touched.
 func TestPersistRefusals(t *testing.T) {
 	for _, c := range []struct{ why, text, says string }{

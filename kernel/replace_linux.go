@@ -66,13 +66,14 @@ func (r replacement) do() error {
 	suffix := rand.Text()[:8]
 	fresh, backup := "."+r.name+"."+suffix+".new", "."+r.name+"."+suffix+".old"
 	if r.contents != nil {
-		if err := r.write(dir, fresh, former); err != nil {
+		if err := r.write(dir, fresh, r.contents, former); err != nil {
 			dir.Remove(fresh)
 			return err
 		}
 	}
 	if former != nil {
-		if err := r.keep(dir, backup); err != nil {
+		if err := r.keep(dir, backup, former); err != nil {
+			dir.Remove(backup)
 			dir.Remove(fresh)
 			return err
 		}
@@ -91,8 +92,8 @@ func (r replacement) do() error {
 	return nil
 }
 
-// write makes the new file beside the former one.
-func (r replacement) write(dir *os.Root, name string, former fs.FileInfo) (err error) {
+// write makes a file beside the former one.
+func (r replacement) write(dir *os.Root, name string, contents []byte, former fs.FileInfo) (err error) {
 	if err := r.try(stepCreate); err != nil {
 		return err
 	}
@@ -106,10 +107,10 @@ func (r replacement) write(dir *os.Root, name string, former fs.FileInfo) (err e
 		}
 	}()
 	if err := r.try(stepWrite); err != nil {
-		f.Write(r.contents[:len(r.contents)/2]) // as a full disk does
+		f.Write(contents[:len(contents)/2]) // as a full disk does
 		return err
 	}
-	if _, err := f.Write(r.contents); err != nil {
+	if _, err := f.Write(contents); err != nil {
 		return err
 	}
 	mode := fs.FileMode(0o644) // whatever the umask: everybody may know the settings
@@ -135,12 +136,22 @@ func (r replacement) write(dir *os.Root, name string, former fs.FileInfo) (err e
 	return f.Sync()
 }
 
-// keep gives the former file a second name.
-func (r replacement) keep(dir *os.Root, backup string) error {
-	if err := r.try(stepBackup); err != nil {
+// keep gives the former file a second name, or makes a copy of it where files
+// can have but one.
+func (r replacement) keep(dir *os.Root, backup string, former fs.FileInfo) error {
+	err := r.try(stepBackup)
+	if err == nil {
+		err = dir.Link(r.name, backup)
+	}
+	// FAT says EPERM, others EOPNOTSUPP; ENOSYS comes from FUSE.
+	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.ENOSYS) {
 		return err
 	}
-	return dir.Link(r.name, backup)
+	contents, err := dir.ReadFile(r.name)
+	if err != nil {
+		return err
+	}
+	return r.write(dir, backup, contents, former)
 }
 
 func (r replacement) swap(dir *os.Root, fresh string) error {
