@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
 
 const completionLong = `completion prints a script that teaches a shell to complete the commands, flags and
 values of tfo when you press Tab. tfo completion SHELL --help says where the script
@@ -11,8 +16,13 @@ const completionExample = `  source <(tfo completion bash)                      
   tfo completion zsh > "${fpath[1]}/_tfo"
   tfo completion fish > ~/.config/fish/completions/tfo.fish`
 
-// addCompletion gives root the command that cobra makes, in our words.
+// addCompletion gives root the command that cobra makes, in our words, and
+// says of the flags of all commands what may follow them. Call it when root
+// has all its commands.
 func addCompletion(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { completeFlag(cmd, f) })
+	}
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() != "completion" {
@@ -35,4 +45,34 @@ func addCompletion(root *cobra.Command) {
 			shell.Example = "  tfo completion " + shell.Name()
 		}
 	}
+}
+
+// completeFlag says what may follow a flag, unless that is said already: the
+// names of namespaces, and of files only where a file belongs.
+func completeFlag(cmd *cobra.Command, f *pflag.Flag) {
+	if _, ok := cmd.GetFlagCompletionFunc(f.Name); ok {
+		return
+	}
+	complete := cobra.NoFileCompletions
+	switch value, _ := pflag.UnquoteUsage(f); {
+	case value == "FILE" || value == "DIR" || value == "DATA":
+		return
+	case f.Name == "netns":
+		complete = func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return namesIn("/run/netns"), cobra.ShellCompDirectiveDefault // or the path of one
+		}
+	}
+	if err := cmd.RegisterFlagCompletionFunc(f.Name, complete); err != nil {
+		panic(err) // the flag is there and has none
+	}
+}
+
+// namesIn lists a directory: that of the namespaces which ip netns has named.
+// One that is not there is empty.
+func namesIn(dir string) (names []cobra.Completion) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -77,5 +78,27 @@ func TestManLint(t *testing.T) {
 	out, err := exec.Command(mandoc, append([]string{"-T", "lint", "-W", "warning"}, pages...)...).CombinedOutput()
 	if err != nil || len(out) > 0 {
 		t.Errorf("mandoc: %v\n%s", err, out)
+	}
+}
+
+// After --netns come the names of namespaces.
+func TestCompleteNamespaces(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"blue", "green"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(namesIn(dir), " "); got != "blue green" {
+		t.Errorf("got %q", got)
+	}
+	if got := namesIn(filepath.Join(dir, "none")); got != nil {
+		t.Errorf("got %q out of nothing", got)
+	}
+	cmd := &cobra.Command{Use: "x"}
+	cmd.Flags().String("netns", "", "")
+	addCompletion(func() *cobra.Command { root := &cobra.Command{Use: "root"}; root.AddCommand(cmd); return root }())
+	if _, ok := cmd.GetFlagCompletionFunc("netns"); !ok {
+		t.Error("--netns is not completed")
 	}
 }
