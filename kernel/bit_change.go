@@ -48,7 +48,7 @@ func ParseBitChange(text string) (BitChange, error) {
 	bits, err := strconv.ParseUint(changed, 0, 32)
 	former, err2 := strconv.ParseUint(were, 0, 32)
 	c := BitChange{Bits(bits), Bits(former)}
-	if !ok || !begins || err != nil || err2 != nil || c.Bits == 0 || c.Former&^c.Bits != 0 {
+	if !ok || !begins || err != nil || err2 != nil || c.Former&^c.Bits != 0 {
 		return BitChange{}, fmt.Errorf("kernel: %.60q does not tell of a change, as in %q", text, BitChange{3, 1})
 	}
 	return c, nil

@@ -359,22 +359,28 @@ func TestRemember(t *testing.T) {
 	if err := Remember(root, want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := Remembered(root); err != nil || got != want {
-		t.Errorf("got %v, %v; want %v", got, err, want)
+	if got, ok, err := Remembered(root); err != nil || !ok || got != want {
+		t.Errorf("got %v, %t, %v; want %v", got, ok, err, want)
 	}
 	other.Do(func() {
-		if got, err := Remembered(root); err != nil || got != (BitChange{}) {
-			t.Errorf("in the other namespace: got %v, %v; want none", got, err)
+		if got, ok, err := Remembered(root); err != nil || ok || got != (BitChange{}) {
+			t.Errorf("in the other namespace: got %v, %t, %v; want none", got, ok, err)
 		}
-		if err := Remember(root, BitChange{}); err != nil {
+		if err := Forget(root); err != nil {
 			t.Errorf("in the other namespace: forget nothing: %v", err)
 		}
 	})
 	if err := Remember(root, BitChange{}); err != nil {
 		t.Error(err)
 	}
-	if got, err := Remembered(root); err != nil || got != (BitChange{}) {
-		t.Errorf("forgotten: got %v, %v", got, err)
+	if got, ok, err := Remembered(root); err != nil || !ok || got != (BitChange{}) {
+		t.Errorf("nothing: got %v, %t, %v", got, ok, err)
+	}
+	if err := Forget(root); err != nil {
+		t.Error(err)
+	}
+	if got, ok, err := Remembered(root); err != nil || ok || got != (BitChange{}) {
+		t.Errorf("forgotten: got %v, %t, %v", got, ok, err)
 	}
 	if left := harvest(t, filepath.Join(root, rememberDir)); len(left) != 1 {
 		t.Errorf("left: %q", left)

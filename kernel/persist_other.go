@@ -16,8 +16,14 @@ func Unpersist(root string, only Bits, dry bool) (Persisted, error) {
 
 // Remembered returns what was changed of the running value: here the error is
 // [errors.ErrUnsupported].
-func Remembered(root string) (BitChange, error) { return BitChange{}, absent(Name) }
+func Remembered(root string) (c BitChange, ok bool, err error) {
+	return BitChange{}, false, absent(Name)
+}
 
 // Remember remembers a change of the running value: here the error is
 // [errors.ErrUnsupported].
 func Remember(root string, c BitChange) error { return absent(Name) }
+
+// Forget makes it so that nothing was ever remembered: here the error is
+// [errors.ErrUnsupported].
+func Forget(root string) error { return absent(Name) }

@@ -17,48 +17,54 @@ import (
 const rememberDir = "/run/fastopen"
 
 // Remembered returns what was changed of the running value of
-// net.ipv4.tcp_fastopen in the network namespace of the calling thread, and
-// remembered by [Remember]; the zero BitChange if nothing was. root is "" for
-// this host.
-func Remembered(root string) (BitChange, error) {
+// net.ipv4.tcp_fastopen in the network namespace of the calling thread, as
+// [Remember] was told; ok is false if it was told nothing since the last boot.
+// root is "" for this host.
+func Remembered(root string) (c BitChange, ok bool, err error) {
 	name, err := rememberFile()
 	if err != nil {
-		return BitChange{}, err
+		return BitChange{}, false, err
 	}
 	text, err := os.ReadFile(filepath.Join(root, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return BitChange{}, nil
+		return BitChange{}, false, nil
 	}
 	if err != nil {
-		return BitChange{}, sentencef(err, "cannot read what the former value was in %s: %v", name, cause(err))
+		return BitChange{}, false, sentencef(err, "cannot read what the former value was in %s: %v", name, cause(err))
 	}
-	c, err := ParseBitChange(strings.TrimSpace(string(text)))
+	c, err = ParseBitChange(strings.TrimSpace(string(text)))
 	if err != nil {
-		return BitChange{}, sentencef(err, "%s does not tell what the former value was, as it should: remove the file", name)
+		return BitChange{}, false, sentencef(err, "%s does not tell what the former value was, as it should: remove the file", name)
 	}
-	return c, nil
+	return c, true, nil
 }
 
-// Remember remembers a change of the running value until the next boot, or
-// forgets it if c is the zero BitChange.
+// Remember remembers a change of the running value until the next boot. The
+// zero BitChange is remembered as well: that nothing was changed.
 func Remember(root string, c BitChange) error {
 	name, err := rememberFile()
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(root, name)
-	if c == (BitChange{}) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return sentencef(err, "cannot remove %s: %v", name, cause(err))
-		}
-		return nil
-	}
 	err = os.MkdirAll(filepath.Dir(path), 0o755)
 	if err == nil {
 		err = replacement{dir: filepath.Dir(path), name: filepath.Base(path), contents: []byte(c.String() + "\n")}.do()
 	}
 	if err != nil {
 		return sentencef(err, "cannot remember the former value in %s: %v", name, cause(err))
+	}
+	return nil
+}
+
+// Forget makes it so that nothing was ever remembered.
+func Forget(root string) error {
+	name, err := rememberFile()
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(root, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return sentencef(err, "cannot remove %s: %v", name, cause(err))
 	}
 	return nil
 }

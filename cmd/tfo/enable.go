@@ -19,8 +19,9 @@ line that does is named.
 
 Before the first change, what was there is remembered: --undo puts it back, the
 running value and the file, of the bits named by --client and --server or of
-all. The running value is remembered in /run/fastopen until the next boot; the
-file becomes again what it was, to the byte.
+all. The running value is remembered in /run/fastopen until the next boot, and
+after that it is what the boot would have set without these lines; the file
+becomes again what it was, to the byte.
 
 Containers have settings of their own, and mostly may not change them: name one
 by a process in it, with --pid, from the host. --persist is about the host.
@@ -46,8 +47,9 @@ line that does is named.
 
 --undo puts back what tfo enable and tfo disable changed, the running value and
 the file, of the bits named by --client and --server or of all. The running
-value is remembered in /run/fastopen until the next boot; the file becomes again
-what it was, to the byte.
+value is remembered in /run/fastopen until the next boot, and after that it is
+what the boot would have set without these lines; the file becomes again what it
+was, to the byte.
 
 Containers have settings of their own, and mostly may not change them: name one
 by a process in it, with --pid, from the host. --persist is about the host.

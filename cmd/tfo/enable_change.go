@@ -16,7 +16,15 @@ type switching struct {
 
 	before, after kernel.Bits       // of the running value
 	boot          *kernel.Persisted // nil if the file was no matter
-	forgetful     error             // why the former value could not be remembered
+	memory        memory
+	forgetful     error // why the former value could not be remembered
+}
+
+// memory is what is remembered of the former running value. If ok is false
+// nothing was remembered since the last boot, and it is what the boot did.
+type memory struct {
+	change kernel.BitChange
+	ok     bool
 }
 
 // change does what was asked, in the network namespace that was chosen. If it
@@ -26,77 +34,118 @@ func (s *switching) change() error {
 	if s.before, err = kernel.FastOpen(); err != nil {
 		return err
 	}
-	remembered, err := kernel.Remembered("")
-	if err != nil {
+	if s.memory.change, s.memory.ok, err = kernel.Remembered(""); err != nil {
 		if s.flags.undo {
 			return err
 		}
 		s.forgetful = err
 	}
-	bits := s.flags.bits()
-	switch {
-	case s.flags.undo:
-		s.after = remembered.Only(bits).Undo(s.before)
-	case s.on:
-		s.after = s.before | bits
-	default:
-		s.after = s.before &^ bits
+	if !s.memory.ok {
+		s.memory.change = s.atBoot()
 	}
 	// What cannot be written is found out before anything is changed.
+	if err := s.persist(true); err != nil {
+		return err
+	}
+	s.after = s.wanted()
 	if s.after != s.before {
 		if err := kernel.MaySetFastOpen(); err != nil {
 			return err
 		}
 	}
-	if err := s.persist(true); err != nil || s.flags.dry {
-		return err
+	if s.flags.dry {
+		return nil
 	}
-	now := remembered.And(s.before, s.after)
-	if s.flags.undo {
-		now = remembered.Without(bits)
-	}
-	if err := s.run(remembered, now); err != nil {
+	if err := s.run(); err != nil {
 		return err
 	}
 	if err := s.persist(false); err != nil {
-		if s.after != s.before {
-			err = errors.Join(err, s.back(remembered))
-		}
-		return err
+		return errors.Join(err, s.back())
 	}
 	return nil
 }
 
+// wanted returns what the running value is to be.
+func (s *switching) wanted() kernel.Bits {
+	bits := s.flags.bits()
+	switch {
+	case s.flags.undo:
+		return s.memory.change.Only(bits).Undo(s.before)
+	case s.on:
+		return s.before | bits
+	}
+	return s.before &^ bits
+}
+
+// atBoot returns what our block in the file changed of the running value at the
+// last boot, save what somebody else has changed since.
+func (s *switching) atBoot() kernel.BitChange {
+	p, err := kernel.Unpersist("", ^kernel.Bits(0), true)
+	if err != nil || s.flags.namespace.given {
+		return kernel.BitChange{}
+	}
+	set := (p.Before ^ p.After) &^ (p.Before ^ s.before)
+	return kernel.BitChange{Bits: set, Former: p.After & set}
+}
+
 // run changes the running value. What it was is remembered first, so that no
 // change is ever forgotten.
-func (s *switching) run(remembered, now kernel.BitChange) error {
-	if s.after == s.before && now == remembered {
-		return nil
-	}
+func (s *switching) run() error {
 	if !s.flags.undo && s.forgetful == nil {
-		s.forgetful = kernel.Remember("", now)
+		s.forgetful = s.memory.with(s.before, s.after, s.flags.persist).save()
 	}
 	if s.after != s.before {
 		if err := kernel.SetFastOpen(s.after); err != nil {
-			if s.forgetful == nil && !s.flags.undo {
-				err = errors.Join(err, kernel.Remember("", remembered))
-			}
-			return err
+			return errors.Join(err, s.recall())
 		}
 	}
 	if s.flags.undo {
-		return kernel.Remember("", now)
+		return s.memory.without(s.flags.bits()).save()
 	}
 	return nil
 }
 
 // back takes the running value back after the file could not be written.
-func (s *switching) back(remembered kernel.BitChange) error {
-	err := kernel.SetFastOpen(s.before)
-	if s.forgetful == nil {
-		err = errors.Join(err, kernel.Remember("", remembered))
+func (s *switching) back() error {
+	if s.after == s.before {
+		return s.recall()
 	}
-	return err
+	return errors.Join(kernel.SetFastOpen(s.before), s.recall())
+}
+
+// recall makes what is remembered what it was.
+func (s *switching) recall() error {
+	if s.forgetful != nil {
+		return nil
+	}
+	return s.memory.save()
+}
+
+// with returns m with a further change. That nothing was changed is worth
+// remembering only beside a block in the file, which otherwise would be taken
+// for what set the running value at boot.
+func (m memory) with(before, after kernel.Bits, block bool) memory {
+	m.change = m.change.And(before, after)
+	m.ok = m.ok || block || m.change != kernel.BitChange{}
+	return m
+}
+
+// without returns m after these bits were undone.
+func (m memory) without(bits kernel.Bits) memory {
+	m.change = m.change.Without(bits)
+	m.ok = m.ok && bits != ^kernel.Bits(0)
+	return m
+}
+
+func (m memory) save() error {
+	now, ok, err := kernel.Remembered("")
+	switch {
+	case err == nil && m == memory{now, ok}:
+		return nil
+	case m.ok:
+		return kernel.Remember("", m.change)
+	}
+	return kernel.Forget("")
 }
 
 // persist changes the file, if that was asked for.
