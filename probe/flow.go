@@ -110,8 +110,9 @@ func (f *flow) opened(now time.Time, s *wire.Segment, acked int, erased bool) (o
 	f.event.Erased = erased
 	f.next = s.Seq + 1
 	if s.Len() > 0 {
-		// "The server MAY include data in the SYN-ACK packet": section 3.
-		// https://www.rfc-editor.org/rfc/rfc7413#section-3
+		// "TFO allows data to be carried in the SYN and SYN-ACK packets":
+		// Linux sends none there, FreeBSD may.
+		// https://www.rfc-editor.org/rfc/rfc7413
 		f.event.FirstByte = now.Sub(f.sent)
 	}
 	f.state = settled

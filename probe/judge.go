@@ -30,7 +30,7 @@ type tally struct {
 	kernelRequest                                     int   // the number of the Request that was the first to bring a cookie, from 1
 }
 
-func count1(c *count, e Event) {
+func (c *count) add(e Event) {
 	c.sent++
 	switch e.Answer {
 	case SYNACK:
@@ -70,7 +70,7 @@ func tallyOf(events []Event) tally {
 			e.Sent, e.Data = Request, 0
 		}
 		afterData := t.of[Data].sent > 0
-		count1(&t.of[e.Sent], e)
+		t.of[e.Sent].add(e)
 		letters[e.Granted] = true
 		plainSent, plainAnswered := 0, 0
 		if e.Sent == Plain {
@@ -114,7 +114,7 @@ func tallyOf(events []Event) tally {
 				t.kernelRequest = t.of[Request].sent
 			}
 			if afterData {
-				count1(&t.requestsAfter, e)
+				t.requestsAfter.add(e)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/fastopen-go/fastopen"
 	"github.com/fastopen-go/fastopen/internal/netns"
 	"github.com/fastopen-go/fastopen/sim"
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 // TestChanges probes a server again and again while its settings change. In mode
@@ -75,6 +77,52 @@ func TestFarAway(t *testing.T) {
 	r := probeAs(t, Raw, Prober{Wait: 50 * ms, Tries: 5}, netip.AddrPortFrom(netns.B4, port))
 	if r.Verdict != Works {
 		t.Errorf("want %v: %s", Works, story(r))
+	}
+}
+
+// What a raw probe sends: each connection is ended, one that the server opened
+// at its SYN only after the handshake (requirement SRV-20), and the kernel, which
+// knows nothing of them, never puts in a word.
+func TestWire(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	client, server := netns.Self(t), netns.New(t, "server")
+	var atClient sim.Tap
+	netns.Path(t, client, server, sim.NewPath(1, &atClient, sim.Delay(5*ms)))
+	server.Sysctl(t, "net.ipv4.tcp_fastopen", "3")
+	port := serve(t, server, fastopen.ListenConfig{})
+	for _, addr := range []netip.Addr{netns.B4, netns.B6} {
+		to := netip.AddrPortFrom(addr, port)
+		r := probeAs(t, Raw, Prober{Repeat: 2}, to)
+		if r.Verdict != Works {
+			t.Errorf("want %v: %s", Works, story(r))
+		}
+		for _, e := range r.Events {
+			var sent []string
+			for _, s := range atClient.Seen(func(s sim.Seen) bool { return s.Dst == to && s.Src.Port() == e.Port }) {
+				var w wire.Segment
+				ip, payload, _ := wire.ParseIP(s.Packet)
+				if !w.Parse(ip.Src, ip.Dst, payload, wire.Full) {
+					t.Fatalf("sent with a wrong checksum: %v", s)
+				}
+				sent = append(sent, w.Flags.String())
+			}
+			want := "S R."
+			switch {
+			case e.FirstByte > 0 && e.Sent == Plain:
+				want = "S P. R."
+			case e.Sent == Data:
+				want = "S . R."
+			}
+			if got := strings.Join(sent, " "); got != want {
+				t.Errorf("%v: sent %s, want %s", e, got, want)
+			}
+		}
+	}
+	c := server.Counters(t)
+	if c["TCPFastOpenPassive"] != 4 || c["TCPFastOpenCookieReqd"] != 2 || c["TCPFastOpenListenOverflow"] != 0 {
+		t.Errorf("the server counts %v", c)
 	}
 }
 

@@ -167,10 +167,10 @@ type means interface {
 	close()
 }
 
-// The smallest MTU that IPv6 promises, and that IPv4 has wherever IPv6 goes,
+// maxPayload is the room for data in a SYN: the smallest MTU that IPv6 promises, and that IPv4 has wherever IPv6 goes,
 // less the headers and all 40 bytes of TCP options, which Linux too holds free
 // in a SYN with data.
-func maxPayload(a interface{ Is4() bool }) int {
+func maxPayload(a netip.Addr) int {
 	if a.Is4() {
 		return 1280 - 20 - 20 - 40
 	}

@@ -137,7 +137,8 @@ func (f *probeFlags) run(ctx context.Context, cmd *cobra.Command, args []string)
 		show: newProbeOutput(cmd, f.json, f.explain || len(args) == 1 && len(hosts) == 1 && args[0] != "-", len(hosts)),
 	}
 	if err := s.run(ctx, hosts); err != nil {
-		return err
+		complain(cmd.ErrOrStderr(), cmd.CommandPath(), err)
+		return exitCode(exitUnsure)
 	}
 	if code := s.show.end(); code != exitOK {
 		return exitCode(code)

@@ -56,7 +56,7 @@ func (f *probeFlags) hosts(args []string, stdin io.Reader) (all []host, err erro
 		}
 		seen["-"] = true
 		if err := readHosts(stdin, f.port, add); err != nil {
-			return nil, fmt.Errorf("cannot read hosts from stdin: %w", reason(err))
+			return nil, usagef("cannot read hosts from stdin: %w", reason(err))
 		}
 	}
 	if len(all) == 0 {

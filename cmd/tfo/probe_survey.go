@@ -64,7 +64,7 @@ func (s *survey) run(ctx context.Context, hosts []host) error {
 	if ctx.Err() != nil {
 		s.show.clear()
 		if err := context.Cause(ctx); hopeless(err) {
-			return usageError{unwrapped(err)}
+			return unwrapped(err)
 		}
 		return errors.New("stopped before all was done")
 	}
