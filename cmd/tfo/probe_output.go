@@ -35,8 +35,8 @@ func newProbeOutput(cmd *cobra.Command, json, explain bool, hosts int) *probeOut
 	}
 }
 
-// one shows a finding.
-func (o *probeOutput) one(f finding) {
+// one shows what came of one address.
+func (o *probeOutput) one(f probed) {
 	o.clear()
 	switch {
 	case f.err != nil:
@@ -74,7 +74,7 @@ func (o *probeOutput) line(h host, rest any) {
 }
 
 // row prints a row of the table. What can be long stands last.
-func (o *probeOutput) row(f finding) {
+func (o *probeOutput) row(f probed) {
 	const format = "%-16s %8s %6s %5s %6s  %-22s %s\n"
 	if o.rows == 0 {
 		fmt.Fprint(o.out, paint(o.out).faint(fmt.Sprintf(format, "VERDICT", "RTT ms", "DATA", "KEYS", "SAVED", "ADDRESS", "HOST")))
@@ -100,7 +100,7 @@ func (o *probeOutput) row(f finding) {
 }
 
 // atLength tells all that is known of an address.
-func (o *probeOutput) atLength(f finding) {
+func (o *probeOutput) atLength(f probed) {
 	if o.rows > 0 {
 		fmt.Fprintln(o.out)
 	}

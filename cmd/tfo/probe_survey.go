@@ -20,8 +20,8 @@ type survey struct {
 	show   *probeOutput
 }
 
-// A finding is what came of an address, or of a host that has none.
-type finding struct {
+// probed is what came of an address, or of a host that has none.
+type probed struct {
 	host   host
 	report probe.Report
 	err    error
@@ -32,12 +32,12 @@ func (s *survey) run(ctx context.Context, hosts []host) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// Those who wait to be shown are few, however long the list is.
-	slots := make(chan chan finding, 8*s.jobs)
+	slots := make(chan chan probed, 8*s.jobs)
 	lookups, probes := make(chan struct{}, s.jobs), make(chan struct{}, s.jobs)
 	go func() {
 		defer close(slots)
 		for _, h := range hosts {
-			slot := make(chan finding)
+			slot := make(chan probed)
 			select {
 			case slots <- slot:
 			case <-ctx.Done():
@@ -73,7 +73,7 @@ func (s *survey) run(ctx context.Context, hosts []host) error {
 
 // host probes all addresses of a host at the same time, as far as there are
 // probes to spare.
-func (s *survey) host(ctx context.Context, h host, slot chan<- finding, lookups, probes chan struct{}) {
+func (s *survey) host(ctx context.Context, h host, slot chan<- probed, lookups, probes chan struct{}) {
 	var all []netip.AddrPort
 	err := h.err
 	if err == nil {
@@ -83,16 +83,16 @@ func (s *survey) host(ctx context.Context, h host, slot chan<- finding, lookups,
 	}
 	<-lookups
 	if err != nil {
-		slot <- finding{host: h, err: err}
+		slot <- probed{host: h, err: err}
 		return
 	}
-	findings := make([]finding, len(all))
+	findings := make([]probed, len(all))
 	var work sync.WaitGroup
 	for i, to := range all {
 		work.Go(func() {
 			probes <- struct{}{}
 			defer func() { <-probes }()
-			findings[i] = finding{host: h}
+			findings[i] = probed{host: h}
 			if findings[i].err = s.pace.wait(ctx); findings[i].err == nil {
 				p := s.prober
 				if p.Payload == nil {

@@ -85,7 +85,7 @@ func TestProbeProgress(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
 		var out, errs strings.Builder
 		o := &probeOutput{out: &out, errs: &errs, who: "tfo probe", bar: terminal, hosts: 4, verdicts: map[probe.Verdict]int{}}
-		f := finding{host: host{text: "a\x1b[2J"}, report: probe.Report{Target: netip.MustParseAddrPort("192.0.2.1:443"), Verdict: probe.Works, Sent: 6, Accepted: 6, Cookies: 1, RTT: time.Millisecond, Saved: 1}}
+		f := probed{host: host{text: "a\x1b[2J"}, report: probe.Report{Target: netip.MustParseAddrPort("192.0.2.1:443"), Verdict: probe.Works, Sent: 6, Accepted: 6, Cookies: 1, RTT: time.Millisecond, Saved: 1}}
 		o.one(f)
 		o.progress(1)
 		f.report.Verdict = probe.Silent

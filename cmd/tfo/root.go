@@ -54,8 +54,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
 	root.AddCommand(newServe(), newGet(), newCheck(), newEnable(), newDisable(), newAttach(), newDetach(),
-		newWatch(), newKeys(), newExplain(), newVersion())
-	root.AddCommand(newServe(), newGet(), newProbe(), newMan(), newVersion())
+		newWatch(), newKeys(), newProbe(), newExplain(), newMan(), newVersion())
 	addCompletion(root)
 	return root
 }
