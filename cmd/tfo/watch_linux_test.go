@@ -152,7 +152,7 @@ func TestWatchScreen(t *testing.T) {
 		before := p.modes()
 		at := p.await(0, `\x1b\[\?1049h\x1b\[\?25l`)
 		at = p.await(at, `tfo watch  this namespace {40,}every 100ms`)
-		at = p.await(at, `\[::\]:8080 +77 +0/\d+ +tfo \(pid \d+\)`)
+		at = p.await(at, `\[::\]:8080 +0/77 +0/\d+ +tfo \(pid \d+\)`)
 		if raw := p.modes(); raw.Lflag&(unix.ICANON|unix.ECHO) != 0 {
 			t.Errorf("%s: keys are echoed", c.why)
 		}

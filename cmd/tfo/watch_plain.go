@@ -119,6 +119,7 @@ type listenerRecord struct {
 	Queue     int      `json:"queue"` // Fast Open connections that may be pending; 0: off
 	Backlog   int      `json:"backlog"`
 	Waiting   int      `json:"waiting"`
+	Pending   *int     `json:"pending,omitempty"` // Fast Open connections whose handshake is not done; missing if it could not be told
 	Processes []string `json:"processes"`
 }
 
@@ -139,8 +140,11 @@ func (l *jsonLines) print(now sample, before *sample) error {
 			value := int32(n.bits)
 			r.FastOpen = &value
 		}
-		for _, x := range n.listeners {
-			o := listenerRecord{x.String(), x.Queue, x.Backlog, x.Waiting, []string{}}
+		for i, x := range n.listeners {
+			o := listenerRecord{Address: x.String(), Queue: x.Queue, Backlog: x.Backlog, Waiting: x.Waiting, Processes: []string{}}
+			if n.pending != nil {
+				o.Pending = &n.pending[i]
+			}
 			for _, p := range x.Owners {
 				o.Processes = append(o.Processes, p.String())
 			}

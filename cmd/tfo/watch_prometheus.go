@@ -7,7 +7,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,6 +86,7 @@ type collector struct {
 	counters                         map[string]*prometheus.Desc // by the kernel's names
 	up, client, server               *prometheus.Desc
 	sockets, queue, backlog, waiting *prometheus.Desc
+	pending                          *prometheus.Desc
 	build                            *prometheus.Desc
 }
 
@@ -103,6 +103,7 @@ func newCollector(take func(time.Time) (sample, error), log *log.Logger) *collec
 		queue:   prometheus.NewDesc("fastopen_listener_queue_limit", "Connections opened by Fast Open that may be pending at the address, 0 where Fast Open is off.", listener, nil),
 		backlog: prometheus.NewDesc("fastopen_listener_backlog_limit", "Connections that may wait to be accepted at the address.", listener, nil),
 		waiting: prometheus.NewDesc("fastopen_listener_waiting_connections", "Connections that wait to be accepted at the address.", listener, nil),
+		pending: prometheus.NewDesc("fastopen_listener_pending_connections", "Connections opened by Fast Open at the address whose handshake is not done. Each takes a place of the queue.", listener, nil),
 		build:   prometheus.NewDesc("fastopen_build_info", "The version of tfo. The value is always 1.", []string{"version"}, nil),
 	}
 	for _, k := range (kernel.Counters{}).All() {
@@ -120,7 +121,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range c.counters {
 		ch <- d
 	}
-	for _, d := range []*prometheus.Desc{c.up, c.client, c.server, c.sockets, c.queue, c.backlog, c.waiting, c.build} {
+	for _, d := range []*prometheus.Desc{c.up, c.client, c.server, c.sockets, c.queue, c.backlog, c.waiting, c.pending, c.build} {
 		ch <- d
 	}
 }
@@ -151,41 +152,19 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			gauge(c.client, float64(btoi(n.bits.Client())), name)
 			gauge(c.server, float64(btoi(n.bits.Server())), name)
 		}
-		for _, l := range joined(n.listeners) {
-			labels := []string{name, l.address, l.process}
+		for _, l := range n.joints() {
+			// The number of the process would make a new series with every
+			// restart.
+			labels := []string{name, label(l.address), label(l.process())}
 			gauge(c.sockets, float64(l.sockets), labels...)
 			gauge(c.queue, float64(l.queue), labels...)
 			gauge(c.backlog, float64(l.backlog), labels...)
 			gauge(c.waiting, float64(l.waiting), labels...)
+			if n.pending != nil {
+				gauge(c.pending, float64(l.pending), labels...)
+			}
 		}
 	}
-}
-
-// A joint is all sockets that a program has at one address, one for each of its
-// threads perhaps: to Prometheus they are one thing.
-type joint struct {
-	address, process                 string
-	sockets, queue, backlog, waiting int
-}
-
-func joined(listeners []kernel.Listener) (list []joint) {
-	for _, l := range listeners {
-		address, process := label(l.String()), ""
-		if len(l.Owners) > 0 {
-			process = label(l.Owners[0].Name) // its number would make a new series with every restart
-		}
-		i := slices.IndexFunc(list, func(j joint) bool { return j.address == address && j.process == process })
-		if i < 0 {
-			i = len(list)
-			list = append(list, joint{address: address, process: process})
-		}
-		j := &list[i]
-		j.sockets++
-		j.queue += l.Queue
-		j.backlog += l.Backlog
-		j.waiting += l.Waiting
-	}
-	return list
 }
 
 // label is text as Prometheus takes it.

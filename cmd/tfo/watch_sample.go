@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ type namespaceSample struct {
 	bitsErr   error
 	counters  kernel.Counters
 	listeners []kernel.Listener // none if they could not be told
+	pending   []int             // at each of them; nil if it could not be told
 }
 
 // find returns the sample of a namespace, and whether there is one.
@@ -123,5 +125,47 @@ func (s *sampler) here(x *namespaceSample) (err error) {
 	if x.listeners, err = kernel.ListenersAgain(s.known[x.id]); err == nil {
 		s.known[x.id] = x.listeners
 	}
+	if pending, err := kernel.Pending(); err == nil {
+		x.pending = kernel.PendingOf(x.listeners, pending)
+	}
 	return nil
+}
+
+// A joint is all the sockets that a program has at one address, such as one for
+// each of its threads: to people and to Prometheus they are one thing.
+type joint struct {
+	address                                   string
+	owners                                    []kernel.Process
+	sockets, queue, backlog, waiting, pending int
+}
+
+// joints joins the listeners of a namespace.
+func (n namespaceSample) joints() (list []joint) {
+	for i, l := range n.listeners {
+		address := l.String()
+		at := slices.IndexFunc(list, func(j joint) bool { return j.address == address && j.process() == processOf(l.Owners) })
+		if at < 0 {
+			at = len(list)
+			list = append(list, joint{address: address, owners: l.Owners})
+		}
+		j := &list[at]
+		j.sockets++
+		j.queue += l.Queue
+		j.backlog += l.Backlog
+		j.waiting += l.Waiting
+		if n.pending != nil {
+			j.pending += n.pending[i]
+		}
+	}
+	return list
+}
+
+// process is the name of the program, "" if it is not known.
+func (j joint) process() string { return processOf(j.owners) }
+
+func processOf(owners []kernel.Process) string {
+	if len(owners) == 0 {
+		return ""
+	}
+	return owners[0].Name
 }

@@ -45,7 +45,7 @@ func samples(n int) (list []sample) {
 			c.PassiveFail += uint64(i / 40)
 		}
 		list = append(list, sample{at.Add(time.Duration(i) * time.Second), []namespaceSample{
-			{name: "this host", id: host, bits: 3, counters: c, listeners: listeners},
+			{name: "this host", id: host, bits: 3, counters: c, listeners: listeners, pending: []int{0, 7, 0, 0}},
 			{name: "netns web", id: web, bits: 1},
 		}})
 	}
@@ -276,6 +276,11 @@ fastopen_server_enabled{netns="this host"} 1
 fastopen_listener_queue_limit{address="0.0.0.0:22",netns="this host",process=""} 0
 fastopen_listener_queue_limit{address="0.0.0.0:443",netns="this host",process="nginx"} 512
 fastopen_listener_queue_limit{address="[::]:8080",netns="this host",process="bad\x1bname?"} 0
+# HELP fastopen_listener_pending_connections Connections opened by Fast Open at the address whose handshake is not done. Each takes a place of the queue.
+# TYPE fastopen_listener_pending_connections gauge
+fastopen_listener_pending_connections{address="0.0.0.0:22",netns="this host",process=""} 0
+fastopen_listener_pending_connections{address="0.0.0.0:443",netns="this host",process="nginx"} 7
+fastopen_listener_pending_connections{address="[::]:8080",netns="this host",process="bad\x1bname?"} 0
 # HELP fastopen_listener_sockets Sockets that listen at the address.
 # TYPE fastopen_listener_sockets gauge
 fastopen_listener_sockets{address="0.0.0.0:22",netns="this host",process=""} 1
@@ -286,7 +291,7 @@ fastopen_listener_sockets{address="[::]:8080",netns="this host",process="bad\x1b
 fastopen_up 1
 `
 	if err := testutil.CollectAndCompare(c, strings.NewReader(strings.ReplaceAll(want, `\x1b`, "\x1b")),
-		"fastopen_server_connections_total", "fastopen_server_enabled", "fastopen_listener_queue_limit", "fastopen_listener_sockets", "fastopen_up"); err != nil {
+		"fastopen_server_connections_total", "fastopen_server_enabled", "fastopen_listener_queue_limit", "fastopen_listener_pending_connections", "fastopen_listener_sockets", "fastopen_up"); err != nil {
 		t.Error(err)
 	}
 	if logged.Len() > 0 {

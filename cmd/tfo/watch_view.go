@@ -246,34 +246,47 @@ func listenerRows(n namespaceSample, p palette) []row {
 	if len(n.listeners) == 0 {
 		return []row{{"No program listens here.", p.faint}}
 	}
-	list := slices.Clone(n.listeners)
-	slices.SortStableFunc(list, func(a, b kernel.Listener) int {
-		return cmp.Or(cmp.Compare(btoi(b.Queue > 0), btoi(a.Queue > 0)), cmp.Compare(b.Waiting, a.Waiting))
+	list := n.joints()
+	slices.SortStableFunc(list, func(a, b joint) int {
+		return cmp.Or(cmp.Compare(btoi(b.queue > 0), btoi(a.queue > 0)), cmp.Compare(b.pending, a.pending), cmp.Compare(b.waiting, a.waiting))
 	})
 	width := len("listener")
 	for _, l := range list {
-		width = max(width, min(len(l.String()), 46))
+		width = max(width, min(len(l.address), 46))
 	}
-	rows := []row{{fmt.Sprintf("%-*s %10s %16s  %s", width, "listener", "TFO queue", "waiting/backlog", "process"), p.faint}}
+	rows := []row{{fmt.Sprintf("%-*s %12s %12s  %s", width, "listener", "TFO queue", "accept queue", "process"), p.faint}}
 	for _, l := range list {
-		queue, style := strconv.Itoa(l.Queue), p.plain
-		if l.Queue == 0 {
+		queue, style := fmt.Sprintf("%d/%d", l.pending, l.queue), p.plain
+		switch {
+		case l.queue == 0:
 			queue, style = "off", p.faint
-		}
-		if l.Waiting > l.Backlog {
+		case n.pending == nil:
+			queue = strconv.Itoa(l.queue)
+		case l.pending >= l.queue:
 			style = p.red
 		}
-		owner := ""
-		if len(l.Owners) > 0 {
-			owner = l.Owners[0].String()
+		if l.waiting > l.backlog {
+			style = p.red
 		}
-		if len(l.Owners) > 1 {
-			owner += fmt.Sprintf(" and %d more", len(l.Owners)-1)
-		}
-		text := fmt.Sprintf("%-*s %10s %16s  %s", width, l, queue, fmt.Sprintf("%d/%d", l.Waiting, l.Backlog), printable(owner))
+		text := fmt.Sprintf("%-*s %12s %12s  %s", width, l.address, queue, fmt.Sprintf("%d/%d", l.waiting, l.backlog), printable(l.who()))
 		rows = append(rows, row{strings.TrimRight(text, " "), style})
 	}
 	return rows
+}
+
+// who names who has the sockets.
+func (j joint) who() string {
+	if len(j.owners) == 0 {
+		return ""
+	}
+	s := j.owners[0].String()
+	if more := len(j.owners) - 1; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	if j.sockets > 1 {
+		s += fmt.Sprintf(", %d sockets", j.sockets)
+	}
+	return s
 }
 
 func btoi(b bool) int {
