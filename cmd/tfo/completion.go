@@ -20,9 +20,7 @@ const completionExample = `  source <(tfo completion bash)                      
 // says of the flags of all commands what may follow them. Call it when root
 // has all its commands.
 func addCompletion(root *cobra.Command) {
-	for _, cmd := range root.Commands() {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { completeFlag(cmd, f) })
-	}
+	completeFlags(root)
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() != "completion" {
@@ -44,6 +42,14 @@ func addCompletion(root *cobra.Command) {
 			shell.Short = "Print the script for " + shell.Name()
 			shell.Example = "  tfo completion " + shell.Name()
 		}
+	}
+}
+
+// completeFlags does so for a command and those below it.
+func completeFlags(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { completeFlag(cmd, f) })
+	for _, sub := range cmd.Commands() {
+		completeFlags(sub)
 	}
 }
 
