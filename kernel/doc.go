@@ -19,6 +19,21 @@
 //		}
 //	}
 //
+// All of this is each network namespace's own, as containers have one:
+// [Namespace.Do] goes to another one. [ReadCounters] tells what Fast Open did
+// there:
+//
+//	all, _, err := kernel.Namespaces()
+//	for _, n := range all {
+//		err = n.Do(func() error {
+//			c, err := kernel.ReadCounters()
+//			for _, r := range c.Remarks() {
+//				fmt.Printf("%v: %s\n", n, r.Text)
+//			}
+//			return err
+//		})
+//	}
+//
 // # Limitations
 //
 // Linux only; elsewhere everything that asks the kernel returns

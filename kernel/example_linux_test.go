@@ -46,3 +46,29 @@ func ExamplePersist() {
 	// without it 3: on for clients and for servers
 	// undone 1: on for clients, off for servers
 }
+
+// What Fast Open did in each container of this machine.
+func ExampleNamespaces() {
+	all, hidden, err := kernel.Namespaces()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, n := range all {
+		var c kernel.Counters
+		err := n.Do(func() (err error) {
+			c, err = kernel.ReadCounters()
+			return err
+		})
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		for _, r := range c.Remarks() {
+			fmt.Printf("%v: %s\n", n, r.Text)
+		}
+	}
+	if hidden > 0 {
+		fmt.Println("Run this as root to see all of them.")
+	}
+}

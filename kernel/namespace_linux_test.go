@@ -230,7 +230,7 @@ func TestNamespaces(t *testing.T) {
 	if n, err := NamespaceOf(db); err != nil || !seen[n.ID()] {
 		t.Errorf("the namespace of process %d is not in %v: %v", db, list, err)
 	}
-	if public, _, err := Namespaces(); err != nil || public[0] != here {
+	if public, _, err := Namespaces(); err != nil || public[0].ID() != here.ID() {
 		t.Errorf("Namespaces: %v, %v", public, err)
 	}
 	if got := namesIn(dir); len(got) != 1 || got[list[1].ID()] != "web" {

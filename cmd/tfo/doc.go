@@ -5,7 +5,15 @@
 //
 //	tfo serve [DIR]    HTTP and HTTPS with Fast Open; a page about the visitor's connection
 //	tfo get URL...     like curl, with what Fast Open did and what it saved
+//	tfo check          whether Fast Open is on here, and what to do where it is not
+//	tfo enable, tfo disable
+//	                   turn it on and off, now and after the next boot
+//	tfo attach, tfo detach
+//	                   the same in a server that runs already
+//	tfo watch          what it does, live, or for Prometheus
+//	tfo keys           the keys that make cookies: show, set, generate, derive
 //	tfo probe HOST...  what a host, and the path to it, do with Fast Open
+//	tfo explain        a short manual
 //	tfo completion SHELL, tfo man DIR
 //	tfo version
 //

@@ -23,6 +23,9 @@ first bytes of a connection ride in its very first packet, the SYN, so a
 request on a new connection takes one round trip less. The first contact with
 a server asks for a cookie; every later one can be fast.
 
+tfo check says whether it is on here, and what to do where it is not; tfo watch
+shows live what it does.
+
 tfo serve offers files, or a page that tells each visitor how their connection
 was opened. tfo get fetches like curl and says what Fast Open did, and what it
 saved. tfo attach turns it on in a server that runs already, such as nginx, and
@@ -31,7 +34,8 @@ saved. tfo probe finds out what other hosts, and the paths to them, do with it.
 
 Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong.`
 
-const rootExample = `  tfo serve                                  a page on http://localhost:8080/
+const rootExample = `  tfo check                                  is it on here, and what is to be done?
+  tfo serve                                  a page on http://localhost:8080/
   tfo get http://localhost:8080/             fetch it: twice, to see the cookie at work
   tfo get --repeat 5 http://localhost:8080/  with and without Fast Open, side by side
   tfo probe example.com                      does it work there, and if not, why?`
