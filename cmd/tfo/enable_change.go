@@ -92,7 +92,8 @@ func (s *switching) atBoot() kernel.BitChange {
 // change is ever forgotten.
 func (s *switching) run() error {
 	if !s.flags.undo && s.forgetful == nil {
-		s.forgetful = s.memory.with(s.before, s.after, s.flags.persist).save()
+		block := s.flags.persist || s.memory.ok && !s.flags.namespace.given
+		s.forgetful = s.memory.with(s.before, s.after, block).save()
 	}
 	if s.after != s.before {
 		if err := kernel.SetFastOpen(s.after); err != nil {
@@ -122,11 +123,11 @@ func (s *switching) recall() error {
 }
 
 // with returns m with a further change. That nothing was changed is worth
-// remembering only beside a block in the file, which otherwise would be taken
-// for what set the running value at boot.
+// remembering only where there may be a block in the file, which otherwise
+// would be taken for what set the running value at boot.
 func (m memory) with(before, after kernel.Bits, block bool) memory {
 	m.change = m.change.And(before, after)
-	m.ok = m.ok || block || m.change != kernel.BitChange{}
+	m.ok = block || m.change != kernel.BitChange{}
 	return m
 }
 

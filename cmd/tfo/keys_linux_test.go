@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fastopen-go/fastopen/internal/netns"
+	"github.com/fastopen-go/fastopen/kernel"
 	"github.com/fastopen-go/fastopen/sim"
 	"github.com/fastopen-go/fastopen/tfo"
 )
@@ -37,6 +38,7 @@ func TestKeysInForce(t *testing.T) {
 			t.Fatalf("tfo %v: %v\n%s", args, err, out)
 		}
 	}
+	t.Cleanup(func() { server.Do(func() { kernel.Forget("") }) })
 	run("", "enable", "--server", "--client")
 	if got := server.ReadSysctl(t, "net.ipv4.tcp_fastopen"); got != "3" {
 		t.Errorf("the server's setting is %s, want 3", got)
@@ -121,4 +123,9 @@ func TestKeysInForce(t *testing.T) {
 	if got := server.ReadSysctl(t, "net.ipv4.tcp_fastopen"); got != "1" {
 		t.Errorf("the server's setting is %s, want 1", got)
 	}
+	server.Do(func() {
+		if c, ok, err := kernel.Remembered(""); err != nil || ok {
+			t.Errorf("all is as it was, and yet remembered: %v, %t, %v", c, ok, err)
+		}
+	})
 }
