@@ -23,16 +23,18 @@ first bytes of a connection ride in its very first packet, the SYN, so a
 request on a new connection takes one round trip less. The first contact with
 a server asks for a cookie; every later one can be fast.
 
-tfo check says whether it is on here, and what to do where it is not; tfo watch
-shows live what it does.
+On this host: tfo check says whether Fast Open is on and what to do where it is
+not, tfo enable and tfo disable change that, tfo attach turns it on in a server
+that runs already, such as nginx, tfo keys sees to the keys, tfo watch shows
+what happens, and tfo explain is a short manual.
 
-tfo serve offers files, or a page that tells each visitor how their connection
-was opened. tfo get fetches like curl and says what Fast Open did, and what it
-saved. tfo attach turns it on in a server that runs already, such as nginx, and
-tfo detach off.
-saved. tfo probe finds out what other hosts, and the paths to them, do with it.
+Across the network: tfo serve offers files, or a page that tells each visitor
+how their connection was opened; tfo get fetches like curl and says what Fast
+Open did and saved; tfo probe finds out what other hosts, and the paths to
+them, do with it.
 
-Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong.`
+Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong; check and
+probe answer a question and have codes of their own.`
 
 const rootExample = `  tfo check                                  is it on here, and what is to be done?
   tfo serve                                  a page on http://localhost:8080/
