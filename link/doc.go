@@ -2,7 +2,7 @@
 //
 // # Links
 //
-// [Pipe], [TUNQueue], [Ethernet] and [Plain] are links: they have the methods
+// [Pipe], [TUNQueue], [Ethernet] and [DeviceLink] are links: they have the methods
 //
 //	Receive(batch []wire.Packet) (n int, err error)
 //	Send(batch []wire.Packet) (n int, err error)
@@ -57,7 +57,7 @@
 //	n, err = dev.Write(bufs[:n], offset)
 //
 // offset is headroom: bytes before each packet that a device above or below
-// may use for a header of its own, so that no layer copies. [Plain] makes a link
+// may use for a header of its own, so that no layer copies. [FromDevice] makes a link
 // of such a device: it cuts, sums and puts together in software.
 //
 // # Limitations

@@ -13,9 +13,9 @@ type Packet struct {
 	// data leaves from the send buffer, where it lies.
 	Head, Payload, Rest []byte
 	// Split is how many bytes of data each packet has, but for the last,
-	// which may have less. Zero is a packet that is not to be cut. A packet
-	// to send that has Split is TCP, or UDP, with Check Partial; its headers
-	// are those of a packet with all of the data, the length included.
+	// which may have less. Zero is a packet that is not to be cut. Only TCP
+	// is cut, and sent with Check Partial; the headers are those of a packet
+	// with all of the data, the length included.
 	Split uint16
 	// Check is Full where the checksum field of the transport holds the
 	// whole checksum: right when sent, to be verified when received.
