@@ -78,7 +78,7 @@ func finish(tc *net.TCPConn) {
 		return
 	}
 	go func() {
-		awaitFile(context.Background(), f, answered)
+		awaitFile(context.Background(), f, func(i sockopt.Info) bool { return i.State != sockopt.SynSent })
 		f.Close()
 	}()
 }

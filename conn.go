@@ -23,8 +23,8 @@ import (
 // bytes that were written in the last round trip before the process exits
 // are lost if the handshake was not done, even when Close was called.
 type Conn struct {
-	tc   atomic.Pointer[net.TCPConn] // changes at most once, while opening
-	open atomic.Bool                 // the handshake is done and no first Write is in progress
+	tc   atomic.Pointer[socket] // changes at most once, while opening
+	open atomic.Bool            // the handshake is done and no first Write is in progress
 
 	opening  *opening  // nil unless the connection was put off
 	dialed   *dialed   // nil if accepted
@@ -69,12 +69,12 @@ func (c *Conn) Close() error {
 
 // CloseWrite shuts down the writing side, as [net.TCPConn.CloseWrite].
 func (c *Conn) CloseWrite() error {
-	return c.whenOpen("close", (*net.TCPConn).CloseWrite)
+	return c.whenOpen("close", NetworkConn.CloseWrite)
 }
 
 // CloseRead shuts down the reading side, as [net.TCPConn.CloseRead].
 func (c *Conn) CloseRead() error {
-	return c.whenOpen("close", (*net.TCPConn).CloseRead)
+	return c.whenOpen("close", NetworkConn.CloseRead)
 }
 
 // LocalAddr implements [net.Conn].
@@ -109,36 +109,36 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 
 // SetLinger, and the setters that follow, are those of [net.TCPConn].
 func (c *Conn) SetLinger(sec int) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetLinger(sec) })
+	return c.set(func(tc NetworkConn) error { return tc.SetLinger(sec) })
 }
 
 func (c *Conn) SetNoDelay(on bool) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetNoDelay(on) })
+	return c.set(func(tc NetworkConn) error { return tc.SetNoDelay(on) })
 }
 
 func (c *Conn) SetKeepAlive(on bool) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetKeepAlive(on) })
+	return c.set(func(tc NetworkConn) error { return tc.SetKeepAlive(on) })
 }
 
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetKeepAlivePeriod(d) })
+	return c.set(func(tc NetworkConn) error { return tc.SetKeepAlivePeriod(d) })
 }
 
 func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetKeepAliveConfig(config) })
+	return c.set(func(tc NetworkConn) error { return tc.SetKeepAliveConfig(config) })
 }
 
 func (c *Conn) SetReadBuffer(bytes int) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetReadBuffer(bytes) })
+	return c.set(func(tc NetworkConn) error { return tc.SetReadBuffer(bytes) })
 }
 
 func (c *Conn) SetWriteBuffer(bytes int) error {
-	return c.set(func(tc *net.TCPConn) error { return tc.SetWriteBuffer(bytes) })
+	return c.set(func(tc NetworkConn) error { return tc.SetWriteBuffer(bytes) })
 }
 
 // set applies a socket option now, and again to the socket that takes over
 // if another attempt ends the opening.
-func (c *Conn) set(option func(*net.TCPConn) error) error {
+func (c *Conn) set(option func(NetworkConn) error) error {
 	if c.open.Load() {
 		return option(c.tc.Load())
 	}
@@ -146,7 +146,7 @@ func (c *Conn) set(option func(*net.TCPConn) error) error {
 }
 
 // whenOpen calls f as soon as the handshake is done.
-func (c *Conn) whenOpen(op string, f func(*net.TCPConn) error) error {
+func (c *Conn) whenOpen(op string, f func(NetworkConn) error) error {
 	if c.open.Load() {
 		return f(c.tc.Load())
 	}
@@ -158,7 +158,9 @@ func (c *Conn) whenOpen(op string, f func(*net.TCPConn) error) error {
 }
 
 // SyscallConn implements [syscall.Conn]. Options set through it before the
-// first Read or Write hold for that socket only; see the type's comment.
+// first Read or Write hold for that socket only; see the type's comment. A
+// connection of a [Network] that has no descriptors has none either
+// ([errors.ErrUnsupported]).
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.tc.Load().SyscallConn() }
 
 // MultipathTCP reports whether the connection uses Multipath TCP, as

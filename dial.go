@@ -3,12 +3,9 @@ package fastopen
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/fastopen-go/fastopen/internal/sockopt"
 	"github.com/fastopen-go/fastopen/tfo"
 )
 
@@ -26,7 +23,7 @@ type dialing struct {
 
 // An attempt is what became of one connect to one candidate.
 type attempt struct {
-	tc     *net.TCPConn
+	tc     *socket
 	to     int         // index of the candidate
 	hedge  bool        // plain, because an attempt that spoke of Fast Open did not get through
 	asked  bool        // its SYN speaks of Fast Open
@@ -94,31 +91,39 @@ func (d *dialing) attempt(ctx context.Context, i int, alone bool) (a attempt, er
 			d.failed(err)
 		}
 	}()
-	conn, err := d.connect(ctx, &a, to)
-	if err != nil {
+	a.tc, err = d.open(ctx, &a, to)
+	if err != nil || !a.asked {
 		return a, err
 	}
-	a.tc = conn.(*net.TCPConn)
-	if !a.asked {
-		return a, nil
-	}
-	if info, err := inspect(a.tc); err != nil || info.State != sockopt.SynSent {
-		return a, nil
-	}
-	a.cookie = true
-	if d.early == nil {
+	a.cookie = a.tc.Handshake().PutOff
+	if !a.cookie || d.early == nil {
 		return a, nil
 	}
 	if err := d.sendEarly(ctx, &a); err != nil {
-		a.tc.Close()
+		a.tc.abandon()
 		return a, err
 	}
 	return a, nil
 }
 
+// open makes attempt a at to, by the Dialer's TCP.
+func (d *dialing) open(ctx context.Context, a *attempt, to candidate) (*socket, error) {
+	var c NetworkConn
+	var err error
+	if d.Network != nil {
+		c, err = d.openOver(ctx, a, to)
+	} else {
+		c, err = d.openSystem(ctx, a, to)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &socket{c}, nil
+}
+
 // sendEarly opens a connection that was put off and waits for the answer.
 func (d *dialing) sendEarly(ctx context.Context, a *attempt) error {
-	n, err := sendSYN(a.tc, d.early[:min(len(d.early), maxEarly)])
+	n, err := a.tc.Begin(d.early[:min(len(d.early), maxEarly)])
 	if err != nil {
 		return err
 	}
@@ -127,59 +132,7 @@ func (d *dialing) sendEarly(ctx context.Context, a *attempt) error {
 	if a.out.Status = tfo.DataSent; n == 0 {
 		a.out.Status, a.out.Cause = tfo.Off, tfo.NoData
 	}
-	info, err := await(ctx, a.tc, answered)
-	if err == nil && info.State == sockopt.Dead && !info.Answered {
-		err = deadError(a.tc)
-	}
-	return err
-}
-
-// control returns what net.Dialer calls with a's new socket: it sets our
-// options and then calls the Dialer's own Control.
-func (d *dialing) control(a *attempt) func(context.Context, string, string, syscall.RawConn) error {
-	return func(ctx context.Context, network, address string, c syscall.RawConn) error {
-		if a.asked {
-			err := d.enable(c)
-			a.asked, a.out.Cause = err == nil, offCause(err)
-			if a.asked {
-				d.speak(a.to)
-			}
-		}
-		switch {
-		case d.ControlContext != nil:
-			return d.ControlContext(ctx, network, address, c)
-		case d.Control != nil:
-			return d.Control(network, address, c)
-		}
-		return nil
-	}
-}
-
-// enable sets the socket options of an attempt that speaks of Fast Open.
-func (d *dialing) enable(c syscall.RawConn) error {
-	return control(c, func(fd uintptr) error {
-		if d.NoCookie {
-			if err := sockopt.SetNoCookie(fd); err != nil {
-				return err
-			}
-		}
-		err := sockopt.DeferConnect(fd)
-		if errors.Is(err, errors.ErrUnsupported) && len(d.early) > 0 {
-			err = sockopt.EarlyConnect(fd)
-		}
-		return err
-	})
-}
-
-// offCause says why a socket option could not be set.
-func offCause(err error) tfo.Cause {
-	switch {
-	case err == nil:
-		return tfo.NoCause
-	case errors.Is(err, sockopt.ErrDisabled):
-		return tfo.Disabled
-	}
-	return tfo.Unsupported
+	return a.tc.Await(ctx, "", answered)
 }
 
 // speak notes that a SYN that speaks of Fast Open is about to leave.

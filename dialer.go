@@ -81,6 +81,13 @@ type Dialer struct {
 	// Off makes every connection a plain one.
 	Off bool
 
+	// Network is the TCP to dial with; nil means the operating system's. Names
+	// are looked up by Resolver all the same, so that may have to be one that
+	// asks over the same network. Control and ControlContext must be nil,
+	// since there is no socket to control, and networks other than TCP are
+	// refused.
+	Network Network
+
 	mptcp bool
 }
 
@@ -121,10 +128,10 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 // context's end after DialContext has returned does not matter to the
 // connection.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	if !isTCP(network) {
+	if !isTCP(network) && d.Network == nil {
 		return d.plain(nil).DialContext(ctx, network, address)
 	}
-	c, err := (&dialing{Dialer: d, network: network}).dial(ctx, address)
+	c, err := d.dial(ctx, network, address, nil)
 	if err != nil {
 		return nil, err // not a nil *Conn in a net.Conn
 	}
@@ -141,12 +148,19 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 // tell differs, see the package's Limitations. On other systems, early is
 // written after the handshake.
 func (d *Dialer) DialEarly(ctx context.Context, network, address string, early []byte) (*Conn, error) {
-	if !isTCP(network) {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
-	}
 	// A copy, since an attempt that lost may still read it when DialEarly has
 	// returned; and not nil, which would stand for bytes that come by Write.
 	early = append([]byte{}, early...)
+	return d.dial(ctx, network, address, early)
+}
+
+func (d *Dialer) dial(ctx context.Context, network, address string, early []byte) (*Conn, error) {
+	switch {
+	case !isTCP(network):
+		return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
+	case d.Network != nil && (d.Control != nil || d.ControlContext != nil):
+		return nil, &net.OpError{Op: "dial", Net: network, Err: errNoSocket}
+	}
 	return (&dialing{Dialer: d, network: network, early: early}).dial(ctx, address)
 }
 

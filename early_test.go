@@ -102,9 +102,11 @@ func TestTook(t *testing.T) {
 		d := &dialed{
 			cache: new(tfo.Cache),
 			path:  tfo.Path{Remote: netip.MustParseAddrPort("192.0.2.1:443")},
-			out:   a.out, asked: true,
+			out:   a.out, asked: true, begun: true,
 		}
-		d.judge(c.info)
+		conn := &sysConn{start: a.out, asked: true}
+		conn.sent.Store(int32(a.out.Sent))
+		d.judge(conn.tell(c.info))
 		o := d.out
 		if !d.settled || o.Status != c.status || o.Cause != c.cause || o.Sent != c.sent || o.Wanted != len(early) {
 			t.Errorf("%s: got %v (settled %t), want %v, %v with %d bytes", c.name, o, d.settled, c.status, c.cause, c.sent)

@@ -55,7 +55,7 @@ func connecting(ctx context.Context, local net.Addr, remote netip.AddrPort, earl
 	if err != nil {
 		return nil, called, err
 	}
-	a.tc = conn.(*net.TCPConn)
+	a.tc = &socket{newDialed(conn.(*net.TCPConn), &a)}
 	c, err = d.newConn(ctx, a)
 	return c, called, err
 }

@@ -53,14 +53,6 @@ func (d *dialing) error(remote net.Addr, err error) error {
 	return &net.OpError{Op: "dial", Net: d.network, Source: d.LocalAddr, Addr: remote, Err: err}
 }
 
-// deadError returns what killed tc before its handshake was done.
-func deadError(tc *net.TCPConn) error {
-	if err := takeError(tc); err != nil {
-		return err
-	}
-	return errReset
-}
-
 // isDeadline says that err comes from a deadline the user has set, and not
 // from a peer that was silent for too long.
 func isDeadline(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

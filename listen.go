@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/fastopen-go/fastopen/internal/sockopt"
 	"github.com/fastopen-go/fastopen/tfo"
 )
 
@@ -53,6 +51,10 @@ type ListenConfig struct {
 	// make the server send its first answer to a victim of their choice.
 	NoCookie bool
 
+	// Network is the TCP to listen with; nil means the operating system's.
+	// Control must be nil then, since there is no socket to control.
+	Network Network
+
 	mptcp bool
 }
 
@@ -82,83 +84,35 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 	if !isTCP(network) {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
 	}
-	l := &Listener{}
-	nlc := net.ListenConfig{
-		KeepAlive:       lc.KeepAlive,
-		KeepAliveConfig: lc.KeepAliveConfig,
-		Control: func(network, address string, c syscall.RawConn) error {
-			if sockopt.EnableBeforeListen {
-				l.err = control(c, lc.enable)
-			}
-			if lc.Control != nil {
-				return lc.Control(network, address, c)
-			}
-			return nil
-		},
+	if lc.Network != nil {
+		return lc.listenOver(ctx, network, address)
 	}
-	nlc.SetMultipathTCP(lc.mptcp)
-	nl, err := nlc.Listen(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	l.tl = nl.(*net.TCPListener)
-	if !sockopt.EnableBeforeListen {
-		l.err = onSocket(l.tl, lc.enable)
-	}
-	if lc.Keys != nil && l.err == nil {
-		l.stop = lc.Keys.OnChange(l.setKeys)
-		l.setKeys(lc.Keys.Keys()) // those of a change in between
-	}
-	return l, nil
-}
-
-// enable sets the options of a listening socket.
-func (lc *ListenConfig) enable(fd uintptr) error {
-	queue := lc.Queue
-	switch {
-	case queue < 0:
-		return errOff
-	case queue == 0:
-		queue = DefaultQueue
-	}
-	if lc.Keys != nil {
-		if err := setKeys(fd, lc.Keys.Keys()); err != nil {
-			return err
-		}
-	}
-	if lc.NoCookie {
-		if err := sockopt.SetNoCookie(fd); err != nil {
-			return err
-		}
-	}
-	if err := sockopt.Enable(fd, queue); err != nil {
-		return err
-	}
-	// Without it there is less to tell in Stats, which is no reason to do
-	// without Fast Open.
-	_ = sockopt.SaveSYN(fd)
-	return nil
+	return lc.listenSystem(ctx, network, address)
 }
 
 var errOff = errors.New("fastopen: Fast Open was switched off by ListenConfig.Queue")
 
-func setKeys(fd uintptr, keys tfo.Keys) error {
-	if keys.IsZero() {
-		return nil
+// queue is Queue with its default, 0 for none.
+func (lc *ListenConfig) queue() int {
+	if lc.Queue == 0 {
+		return DefaultQueue
 	}
-	return sockopt.SetKeys(fd, keys.AppendRaw(nil))
+	return max(lc.Queue, 0)
 }
 
 // A Listener is a TCP listener whose connections can arrive with data in
 // their SYN. Such a connection is accepted at its SYN, before the client has
 // proved to be there: see [Conn.Early] and [Conn.Confirmed].
 type Listener struct {
-	tl *net.TCPListener
-
-	mu    sync.Mutex
-	err   error  // why there is no Fast Open
-	stop  func() // of the Keyring's news
+	tl    fastOpenListener
 	stats [5]atomic.Uint64
+}
+
+// A fastOpenListener is a listener of the operating system or of another
+// Network.
+type fastOpenListener interface {
+	NetworkListener
+	FastOpen() error
 }
 
 // FastOpen returns nil if the operating system took the listener's Fast Open
@@ -167,28 +121,7 @@ type Listener struct {
 // count, since it can be put on at any time and takes effect at once (on
 // Linux, bit 2 of net.ipv4.tcp_fastopen). On macOS alone it must be on when the
 // listener is made (and on FreeBSD that one or the clients' switch).
-func (l *Listener) FastOpen() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
-}
-
-// setKeys gives the listener keys while it runs. If that fails, Fast Open is
-// switched off.
-func (l *Listener) setKeys(keys tfo.Keys) {
-	err := onSocket(l.tl, func(fd uintptr) error {
-		err := setKeys(fd, keys)
-		if err != nil {
-			_ = sockopt.Enable(fd, 0)
-		}
-		return err
-	})
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.err = err
-	}
-}
+func (l *Listener) FastOpen() error { return l.tl.FastOpen() }
 
 // Accept waits for the next connection, which is a [*Conn].
 func (l *Listener) Accept() (net.Conn, error) {
@@ -201,11 +134,12 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // AcceptConn is Accept with the type that it returns.
 func (l *Listener) AcceptConn() (*Conn, error) {
-	tc, err := l.tl.AcceptTCP()
+	conn, err := l.tl.Accept()
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{accepted: newAccepted(tc)}
+	tc := &socket{conn.(NetworkConn)}
+	c := &Conn{accepted: &accepted{tc.Handshake().Outcome}}
 	c.tc.Store(tc)
 	c.open.Store(true)
 	l.count(c.accepted.out)
@@ -213,12 +147,7 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 }
 
 // Close stops listening. Connections that were accepted stay.
-func (l *Listener) Close() error {
-	if l.stop != nil {
-		l.stop()
-	}
-	return l.tl.Close()
-}
+func (l *Listener) Close() error { return l.tl.Close() }
 
 // Addr returns the address that the listener listens on, a [*net.TCPAddr].
 func (l *Listener) Addr() net.Addr { return l.tl.Addr() }
@@ -226,8 +155,14 @@ func (l *Listener) Addr() net.Addr { return l.tl.Addr() }
 // SetDeadline makes Accept fail after t, as [net.TCPListener.SetDeadline].
 func (l *Listener) SetDeadline(t time.Time) error { return l.tl.SetDeadline(t) }
 
-// SyscallConn implements [syscall.Conn].
-func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.tl.SyscallConn() }
+// SyscallConn implements [syscall.Conn]. A listener of a [Network] that has no
+// descriptors has none either ([errors.ErrUnsupported]).
+func (l *Listener) SyscallConn() (syscall.RawConn, error) {
+	if c, ok := l.tl.(syscall.Conn); ok {
+		return c.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
 
 // Stats counts the connections that a listener has accepted, by what their
 // SYN brought.
@@ -262,7 +197,7 @@ func (l *Listener) count(o tfo.Outcome) {
 		i = 1
 	case o.Status == tfo.CookieRequested:
 		i = 2
-	case o.Status == tfo.FellBack:
+	case o.Status == tfo.FellBack && o.Cause != tfo.NoCookie, o.Cause == tfo.BadCookie, o.Cause == tfo.Overload:
 		i = 3
 	}
 	l.stats[i].Add(1)

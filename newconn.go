@@ -15,6 +15,7 @@ func (d *dialing) newConn(ctx context.Context, a attempt) (*Conn, error) {
 		entry:  a.entry,
 		asked:  a.asked,
 		cookie: a.cookie,
+		begun:  !a.cookie || d.early != nil,
 	}}
 	c.tc.Store(a.tc)
 	if a.cookie && d.early == nil {

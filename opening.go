@@ -2,7 +2,6 @@ package fastopen
 
 import (
 	"context"
-	"net"
 	"os"
 	"slices"
 	"sync"
@@ -12,9 +11,9 @@ import (
 // An opening is the time of a Conn between a dial that returned early and
 // the end of its handshake. Its methods take the Conn that it belongs to.
 //
-// It has few waiting places, and all of them are Go's poller: a Read waits
-// on the socket although nothing was sent yet, and a Write waits there for
-// the handshake. So deadlines, and Close from another goroutine, work by
+// It has few waiting places, and all of them are the socket's own: a Read
+// waits there although nothing was sent yet, and a Write waits there for the
+// handshake. So deadlines, and Close from another goroutine, work by
 // themselves. When another attempt takes over, the old socket is closed;
 // whoever waits on it wakes with an error, finds a new socket and goes on
 // there.
@@ -31,7 +30,7 @@ type opening struct {
 	early           []byte // what rode in the SYN
 	err             error  // why phase is failed
 	readBy, writeBy time.Time
-	options         []func(*net.TCPConn) error
+	options         []func(NetworkConn) error
 	readWait        *time.Timer
 	hedge           *time.Timer
 	giveUp          *time.Timer
@@ -62,7 +61,7 @@ func (o *opening) begin(c *Conn, b []byte) (int, error) {
 		}
 		allowed = min(max(policy(b), 0), len(b), maxEarly)
 	}
-	n, err := sendSYN(c.tc.Load(), b[:allowed])
+	n, err := c.tc.Load().Begin(b[:allowed])
 	o.phase = syn
 	o.early = slices.Clone(b[:n])
 	c.dialed.sent(n, len(b), allowed)
@@ -88,9 +87,9 @@ func (o *opening) tick(c *Conn) {
 		return
 	}
 	switch tc := c.tc.Load(); {
-	case unanswered(tc):
-		o.takeOver(c, deadError(tc))
-	case pending(tc):
+	case tc.unopened():
+		o.takeOver(c, tc.death())
+	case tc.pending():
 		o.takeOver(c, nil)
 	default:
 		o.settle(c)
@@ -103,7 +102,7 @@ func (o *opening) expire(c *Conn) {
 	defer o.mu.Unlock()
 	switch tc := c.tc.Load(); {
 	case o.phase != syn:
-	case pending(tc), unanswered(tc):
+	case tc.pending(), tc.unopened():
 		o.fail(c, errTimeout)
 	default:
 		o.settle(c)
@@ -121,7 +120,7 @@ func (o *opening) settle(c *Conn) {
 
 // answered is settle for those who do not hold o.mu, unless tc is no longer
 // the connection's socket.
-func (o *opening) answered(c *Conn, tc *net.TCPConn) {
+func (o *opening) answered(c *Conn, tc *socket) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.phase == syn && c.tc.Load() == tc {
@@ -136,7 +135,7 @@ func (o *opening) fail(c *Conn, err error) {
 	o.phase, o.err = failed, o.dialing.error(tc.RemoteAddr(), err)
 	o.stop()
 	c.dialed.died(err)
-	tc.Close()
+	tc.abandon()
 }
 
 // stop ends the timers and the race.
@@ -165,27 +164,19 @@ func (o *opening) takeOver(c *Conn, err error) {
 
 // race opens plain connections to what is left, beside tc if that has not
 // failed, and lets the first that is answered carry on.
-func (o *opening) race(ctx context.Context, c *Conn, tc *net.TCPConn, failure error) {
-	tries := []try[*net.TCPConn]{func(ctx context.Context, _ bool) (*net.TCPConn, error) {
+func (o *opening) race(ctx context.Context, c *Conn, tc *socket, failure error) {
+	tries := []try[*socket]{func(ctx context.Context, _ bool) (*socket, error) {
 		if failure != nil {
 			return nil, failure
 		}
-		_, err := await(ctx, tc, answered)
-		if err == nil && unanswered(tc) {
-			err = deadError(tc)
-		}
-		return tc, err
+		return tc, tc.Await(ctx, "", answered)
 	}}
 	for _, to := range o.rest {
-		tries = append(tries, func(ctx context.Context, _ bool) (*net.TCPConn, error) {
-			conn, err := o.dialing.plain(o.dialing.control(&attempt{})).DialContext(ctx, o.dialing.network, to.text)
-			if err != nil {
-				return nil, err
-			}
-			return conn.(*net.TCPConn), nil
+		tries = append(tries, func(ctx context.Context, _ bool) (*socket, error) {
+			return o.dialing.open(ctx, &attempt{}, to)
 		})
 	}
-	winner, err := race(ctx, o.delay, tries, func(loser *net.TCPConn) {
+	winner, err := race(ctx, o.delay, tries, func(loser *socket) {
 		if loser != tc {
 			loser.Close()
 		}
@@ -208,7 +199,7 @@ func (o *opening) race(ctx context.Context, c *Conn, tc *net.TCPConn, failure er
 
 // replace lets winner carry on: what was sent in the first SYN is sent
 // again. o.mu is held.
-func (o *opening) replace(c *Conn, winner *net.TCPConn, failure error) {
+func (o *opening) replace(c *Conn, winner *socket, failure error) {
 	if _, err := winner.Write(o.early); err != nil {
 		winner.Close()
 		o.fail(c, err)
@@ -222,5 +213,5 @@ func (o *opening) replace(c *Conn, winner *net.TCPConn, failure error) {
 	c.dialed.overtaken(failure)
 	loser := c.tc.Swap(winner)
 	o.settle(c)
-	loser.Close()
+	loser.abandon()
 }

@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/fastopen-go/fastopen/internal/sockopt"
+	"github.com/fastopen-go/fastopen/tfo"
 )
 
 // read is Conn.Read while the connection is opening.
@@ -20,7 +20,7 @@ func (o *opening) read(c *Conn, b []byte) (int, error) {
 			o.answered(c, tc)
 			return n, nil
 		}
-		if err == io.EOF && !unanswered(tc) {
+		if err == io.EOF && !tc.unopened() {
 			o.answered(c, tc)
 			return n, err
 		}
@@ -102,7 +102,7 @@ func (o *opening) usable(c *Conn) error {
 
 // wait waits for the end of the handshake, opening the connection first if
 // need be, and returns its socket.
-func (o *opening) wait(c *Conn, op string) (*net.TCPConn, error) {
+func (o *opening) wait(c *Conn, op string) (*socket, error) {
 	o.mu.Lock()
 	if o.phase == deferred {
 		o.begin(c, nil)
@@ -110,10 +110,7 @@ func (o *opening) wait(c *Conn, op string) (*net.TCPConn, error) {
 	o.mu.Unlock()
 	for {
 		tc := c.tc.Load()
-		err := park(tc, "write", answered)
-		if err == nil && unanswered(tc) {
-			err = deadError(tc)
-		}
+		err := tc.Await(context.Background(), "write", answered)
 		if err == nil {
 			o.answered(c, tc)
 			return tc, nil
@@ -142,7 +139,7 @@ func (o *opening) confirm(ctx context.Context, c *Conn) error {
 // failure looks at an error that tc gave to op while the connection was
 // opening. It returns nil if the caller shall try again, on what is c's
 // socket then.
-func (o *opening) failure(c *Conn, tc *net.TCPConn, op string, err error) error {
+func (o *opening) failure(c *Conn, tc *socket, op string, err error) error {
 	o.mu.Lock()
 	switch {
 	case c.tc.Load() != tc:
@@ -151,7 +148,7 @@ func (o *opening) failure(c *Conn, tc *net.TCPConn, op string, err error) error 
 	case o.phase == failed:
 		o.mu.Unlock()
 		return o.err
-	case o.phase != syn || isDeadline(err) || !unanswered(tc):
+	case o.phase != syn || isDeadline(err) || !tc.unopened():
 		o.mu.Unlock()
 		return o.opError(tc, op, err)
 	}
@@ -161,7 +158,7 @@ func (o *opening) failure(c *Conn, tc *net.TCPConn, op string, err error) error 
 	o.takeOver(c, err)
 	o.mu.Unlock()
 	// The race ends by closing tc, whoever wins.
-	err = park(tc, op, func(sockopt.Info) bool { return false })
+	err = tc.Await(context.Background(), deadlineOf(op), tfo.Closed)
 	if isDeadline(err) {
 		return o.opError(tc, op, err)
 	}
@@ -169,7 +166,7 @@ func (o *opening) failure(c *Conn, tc *net.TCPConn, op string, err error) error 
 }
 
 // opError is what op on tc returns for err.
-func (o *opening) opError(tc *net.TCPConn, op string, err error) error {
+func (o *opening) opError(tc *socket, op string, err error) error {
 	if err == io.EOF {
 		return err
 	}
@@ -195,7 +192,7 @@ func (o *opening) setDeadlines(c *Conn, read, write *time.Time) (err error) {
 }
 
 // set is Conn.set while the connection is opening.
-func (o *opening) set(c *Conn, option func(*net.TCPConn) error) error {
+func (o *opening) set(c *Conn, option func(NetworkConn) error) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	err := option(c.tc.Load())
@@ -210,9 +207,6 @@ func (o *opening) close(c *Conn) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	tc := c.tc.Load()
-	if o.phase == syn && len(o.early) > 0 {
-		finish(tc)
-	}
 	if o.phase <= syn {
 		o.phase = closed
 		o.stop()
@@ -220,37 +214,10 @@ func (o *opening) close(c *Conn) error {
 	return tc.Close()
 }
 
-// park waits in tc's own place for readers or writers, where their deadline
-// and Close reach, until done.
-func park(tc *net.TCPConn, op string, done func(sockopt.Info) bool) error {
-	rc, err := tc.SyscallConn()
-	if err != nil {
-		return err
-	}
-	place := rc.Write
+// deadlineOf names the deadline that an operation waits with.
+func deadlineOf(op string) string {
 	if op == "read" {
-		place = rc.Read
+		return op
 	}
-	var failed error
-	err = place(func(fd uintptr) bool {
-		var i sockopt.Info
-		i, failed = sockopt.Inspect(fd)
-		return failed != nil || done(i)
-	})
-	if err != nil {
-		return err
-	}
-	return failed
-}
-
-// pending says that tc's SYN was not answered yet.
-func pending(tc *net.TCPConn) bool {
-	i, err := inspect(tc)
-	return err == nil && !answered(i)
-}
-
-// unanswered says that tc is dead, and was before its handshake was done.
-func unanswered(tc *net.TCPConn) bool {
-	i, err := inspect(tc)
-	return err == nil && i.State == sockopt.Dead && !i.Answered
+	return "write"
 }

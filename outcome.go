@@ -2,7 +2,6 @@ package fastopen
 
 import (
 	"errors"
-	"net"
 	"sync"
 	"time"
 
@@ -21,6 +20,7 @@ type dialed struct {
 	entry   tfo.Entry // what the cache said when the dial began
 	asked   bool      // the first SYN spoke of Fast Open
 	cookie  bool      // and a cookie was at hand
+	begun   bool      // its SYN has left
 	settled bool      // out will not get better, and the cache knows it
 }
 
@@ -29,6 +29,7 @@ type dialed struct {
 func (d *dialed) sent(sent, wanted, allowed int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.begun = true
 	d.out.Sent, d.out.Wanted = sent, wanted
 	switch {
 	case sent > 0:
@@ -75,58 +76,45 @@ func overtakenBy(failure error) tfo.Cause {
 	return tfo.Unreachable
 }
 
-// note brings the outcome up to date with what the kernel knows of tc, and
-// tells the cache when the SYN was answered.
-func (d *dialed) note(tc *net.TCPConn) tfo.Outcome {
+// note brings the outcome up to date with what is known of tc, and tells the
+// cache when the SYN was answered.
+func (d *dialed) note(tc *socket) tfo.Outcome {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info, err := inspect(tc)
-	if err != nil {
+	h := tc.Handshake()
+	if h.Stage == tfo.Closed {
 		return d.out
 	}
-	d.out.RTT = info.RTT
+	d.out.RTT = h.Outcome.RTT
 	switch {
 	case !d.settled:
-		d.judge(info)
-	case d.blackHole(info):
+		d.judge(h)
+	case d.asked && d.out.Status != tfo.FellBack && h.Outcome.Cause == tfo.BlackHole:
+		// Some paths pass a SYN with Fast Open in it and swallow what follows.
 		d.settle(tfo.FellBack, tfo.BlackHole)
 	}
 	return d.out
 }
 
 // judge settles the outcome if the handshake is done.
-func (d *dialed) judge(info sockopt.Info) {
-	if info.State == sockopt.SynSent || info.State == sockopt.Dead && !info.Answered {
+func (d *dialed) judge(h tfo.Handshake) {
+	if h.Stage == tfo.Unanswered || !d.begun {
 		return
 	}
-	switch status := d.out.Status; {
-	case !d.asked:
-		d.settle(status, d.out.Cause)
-	case info.Failure == sockopt.Untold:
-		d.settle(status, tfo.Untold)
-	case d.out.Sent > 0 && info.SynData:
-		d.settle(tfo.DataAccepted, tfo.NoCause)
-	case d.out.Sent > 0 && info.Failure == sockopt.SynRetransmits:
-		d.settle(tfo.FellBack, tfo.Lost)
-	case d.out.Sent > 0:
-		d.settle(tfo.FellBack, tfo.Unacknowledged)
-	case d.cookie:
-		d.settle(status, d.out.Cause)
-	case info.Failure == sockopt.NoFailure:
-		d.settle(tfo.Off, tfo.Paused)
-	case info.Failure == sockopt.NoRoom:
-		d.settle(tfo.Off, tfo.NoRoom)
-	case d.entry.Requests > 0:
+	switch out := h.Outcome; {
+	case !d.asked, d.out.Sent == 0 && d.cookie:
+		d.settle(d.out.Status, d.out.Cause) // what has kept the data out of the SYN
+	case out == tfo.Outcome{Status: tfo.CookieRequested, RTT: out.RTT} && d.entry.Requests > 0:
 		d.settle(tfo.CookieRequested, tfo.NotGranted)
 	default:
-		d.settle(tfo.CookieRequested, tfo.NoCause)
+		d.settle(out.Status, out.Cause)
 	}
-	if d.asked && info.Retrans > 0 && (d.out.Sent == 0 || info.Failure == sockopt.Untold) {
+	if d.asked && h.Resent && (d.out.Sent == 0 || d.out.Cause == tfo.Untold) {
 		// The SYN's option alone may be what the path swallows.
 		d.cache.Failed(time.Now(), d.path, tfo.Lost)
 	}
-	if info.RTT > 0 {
-		d.cache.Learn(time.Now(), d.path, tfo.Lesson{RTT: info.RTT})
+	if h.Outcome.RTT > 0 {
+		d.cache.Learn(time.Now(), d.path, tfo.Lesson{RTT: h.Outcome.RTT})
 	}
 }
 
@@ -142,11 +130,4 @@ func (d *dialed) settle(status tfo.Status, cause tfo.Cause) {
 	case tfo.CookieRequested:
 		d.cache.Requested(now, d.path)
 	}
-}
-
-// blackHole says that a connection that began with data in its SYN has had
-// nothing but silence since: some paths pass such a SYN and swallow what
-// follows it.
-func (d *dialed) blackHole(info sockopt.Info) bool {
-	return d.out.Status == tfo.DataAccepted && info.Received == 0 && info.Backoff >= 3
 }

@@ -30,6 +30,9 @@ func (d *Dialer) resolve(ctx context.Context, network, address string) ([]candid
 	if err != nil {
 		return nil, err
 	}
+	if host == "" && d.Network != nil {
+		return nil, &net.AddrError{Err: "missing host in address", Addr: address}
+	}
 	if host == "" {
 		return []candidate{{text: address}}, nil
 	}

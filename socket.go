@@ -1,55 +1,54 @@
 package fastopen
 
 import (
-	"net"
+	"context"
+	"errors"
 	"syscall"
 
-	"github.com/fastopen-go/fastopen/internal/sockopt"
+	"github.com/fastopen-go/fastopen/tfo"
 )
 
-// control runs f on c's descriptor and returns f's error, or that of
-// reaching the descriptor.
-func control(c syscall.RawConn, f func(fd uintptr) error) error {
-	var failed error
-	if err := c.Control(func(fd uintptr) { failed = f(fd) }); err != nil {
-		return err
+// A socket is what a Conn stands on: a connection of the operating system or
+// of another Network.
+type socket struct{ NetworkConn }
+
+// answered is the first stage at which the SYN was answered.
+const answered = tfo.Unconfirmed
+
+// pending says that s's SYN was not answered yet.
+func (s *socket) pending() bool {
+	h := s.Handshake()
+	return h.Stage == tfo.Unanswered && !h.Dead
+}
+
+// unopened says that s is dead, and was before its handshake was done.
+func (s *socket) unopened() bool { return s.Handshake().Unopened() }
+
+// death returns what has killed s before its handshake was done.
+func (s *socket) death() error { return s.Await(context.Background(), "", answered) }
+
+// abandon closes s for good: of what rode in its SYN nothing more is sent,
+// since another socket carries it.
+func (s *socket) abandon() {
+	if s.Handshake().Stage == tfo.Unanswered {
+		s.SetLinger(0)
 	}
-	return failed
+	s.Close()
 }
 
-// onSocket is control for a whole connection or listener.
-func onSocket(c syscall.Conn, f func(fd uintptr) error) error {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return err
+// SyscallConn and MultipathTCP are what only connections of the operating
+// system have.
+
+func (s *socket) SyscallConn() (syscall.RawConn, error) {
+	if c, ok := s.NetworkConn.(syscall.Conn); ok {
+		return c.SyscallConn()
 	}
-	return control(rc, f)
+	return nil, errors.ErrUnsupported
 }
 
-// inspect reads what the operating system knows of tc's beginning.
-func inspect(tc *net.TCPConn) (info sockopt.Info, err error) {
-	err = onSocket(tc, func(fd uintptr) error {
-		info, err = sockopt.Inspect(fd)
-		return err
-	})
-	return info, err
-}
-
-// takeError takes tc's pending error.
-func takeError(tc *net.TCPConn) error {
-	return onSocket(tc, sockopt.TakeError)
-}
-
-// answered says that the first SYN of a connection was answered, for good or
-// bad.
-func answered(i sockopt.Info) bool { return i.State != sockopt.SynSent }
-
-// sendSYN opens tc, whose connect was deferred, with as much of b in its SYN
-// as fits, and says how much that was.
-func sendSYN(tc *net.TCPConn, b []byte) (n int, err error) {
-	err = onSocket(tc, func(fd uintptr) error {
-		n, err = sockopt.SendSYN(fd, b)
-		return err
-	})
-	return n, err
+func (s *socket) MultipathTCP() (bool, error) {
+	if c, ok := s.NetworkConn.(interface{ MultipathTCP() (bool, error) }); ok {
+		return c.MultipathTCP()
+	}
+	return false, nil
 }
