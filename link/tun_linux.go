@@ -2,11 +2,8 @@ package link
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,17 +12,9 @@ import (
 // kernel routes to the device are read here, packets written here arrive on it.
 // Its methods may be called from any goroutine.
 type TUN struct {
-	file *os.File
-	raw  syscall.RawConn
-	name string // the one it was made with
-	// control is a socket in the namespace of the device, through which its
-	// settings are read whatever the namespace of the calling thread.
-	control *os.File
-
+	device
 	reading readOp
 	writing writeOp
-	closed  atomic.Bool
-	drops   atomic.Uint64
 }
 
 // tunBatch packets are read at most in one call. A burst of acknowledgments
@@ -75,80 +64,14 @@ func (t *TUN) Write(bufs [][]byte, offset int) (n int, err error) {
 // BatchSize is the number of buffers that it makes sense to pass to Read.
 func (t *TUN) BatchSize() int { return tunBatch }
 
-// MTU returns the length of the longest packet of the device, in bytes.
-func (t *TUN) MTU() (int, error) {
-	name, err := t.Name()
-	if err != nil {
-		return 0, err
-	}
-	ifr, err := unix.NewIfreq(name)
-	if err == nil {
-		err = ioctl(t.control, unix.SIOCGIFMTU, ifr)
-	}
-	if err != nil {
-		return 0, t.wrap("read MTU of", err)
-	}
-	return int(ifr.Uint32()), nil
-}
-
-// Name returns the name that the device has now.
-func (t *TUN) Name() (string, error) {
-	ifr := new(unix.Ifreq)
-	if err := ioctl(t.file, unix.TUNGETIFF, ifr); err != nil {
-		return "", t.wrap("read name of", err)
-	}
-	return ifr.Name(), nil
-}
-
-// Drops returns how many packets Write could not deliver because the kernel
-// had no room or the device was down.
-func (t *TUN) Drops() uint64 { return t.drops.Load() }
-
-// Close removes the device and unblocks Read.
-func (t *TUN) Close() error {
-	if t.closed.Swap(true) {
-		return t.wrap("close", os.ErrClosed)
-	}
-	return errors.Join(t.file.Close(), t.control.Close())
-}
-
 func openTUN(c TUNConfig) (*TUN, error) {
-	ifr, err := unix.NewIfreq(c.Name)
-	if err != nil {
-		return nil, fmt.Errorf("choose a name of at most %d bytes: %w", unix.IFNAMSIZ-1, err)
+	t := new(TUN)
+	if err := t.open(c, unix.IFF_TUN|unix.IFF_NO_PI); err != nil {
+		return nil, err
 	}
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/dev/net/tun", Err: err}
-	}
-	ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
-		unix.Close(fd)
-		return nil, os.NewSyscallError("ioctl TUNSETIFF", err)
-	}
-	// Only now: before it has a device, the file reports an error to epoll,
-	// and os.NewFile would leave it without the poller.
-	t := &TUN{file: os.NewFile(uintptr(fd), "/dev/net/tun"), name: ifr.Name()}
 	t.reading.ready = t.reading.read
 	t.writing.ready = t.writing.write
 	t.writing.drops = &t.drops
-	if t.raw, err = t.file.SyscallConn(); err != nil {
-		t.file.Close()
-		return nil, err
-	}
-	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.file.Close()
-		return nil, os.NewSyscallError("socket", err)
-	}
-	t.control = os.NewFile(uintptr(fd), "socket")
-	if c.MTU != 0 {
-		ifr.SetUint32(uint32(c.MTU))
-		if err := ioctl(t.control, unix.SIOCSIFMTU, ifr); err != nil {
-			t.Close()
-			return nil, os.NewSyscallError("ioctl SIOCSIFMTU", err)
-		}
-	}
 	return t, nil
 }
 
@@ -216,34 +139,4 @@ func (o *writeOp) write(fd uintptr) bool {
 		i++
 	}
 	return true
-}
-
-// wrap names the device in an error, and makes both ways to lose it, Close
-// and deletion from outside (EBADFD), the same.
-func (t *TUN) wrap(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if t.closed.Load() || t.deleted() {
-		err = os.ErrClosed
-	}
-	return &os.PathError{Op: op, Path: t.name, Err: err}
-}
-
-// deleted reports whether the file has lost its device. It cannot be told from
-// the error of a Read or Write: EBADFD if they came too late, but "not
-// pollable" if they were about to wait.
-func (t *TUN) deleted() bool {
-	return errors.Is(ioctl(t.file, unix.TUNGETIFF, new(unix.Ifreq)), unix.EBADFD)
-}
-
-func ioctl(f *os.File, request uint, ifr *unix.Ifreq) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	if cerr := raw.Control(func(fd uintptr) { err = unix.IoctlIfreq(int(fd), request, ifr) }); cerr != nil {
-		return cerr
-	}
-	return err
 }
