@@ -45,6 +45,10 @@ func (c *Conn) confirmHandshake(t instant, s *wire.Segment) bool {
 		c.bareReset(s.Ack)
 		return false
 	}
+	if c.staleEcho(t, s) {
+		c.challenge(t)
+		return false
+	}
 	if c.listener != nil && !c.listener.confirm(c) {
 		return false
 	}
@@ -68,6 +72,20 @@ func (c *Conn) confirmHandshake(t instant, s *wire.Segment) bool {
 		c.armRetransmit(t)
 	}
 	return true
+}
+
+// staleEcho reports whether an ACK in the handshake echoes a timestamp that this
+// connection has not sent: it is an answer to another with the same addresses.
+//
+// When a duplicate of a SYN has made the connection, and the client is in
+// TIME-WAIT, it answers whatever we send by an ACK of the old connection, whose
+// number may lie in our window if that sent faster than the clock of initial
+// sequence numbers goes. Confirmation says that the SYN was no duplicate, so such
+// an ACK must not give it. Linux does the same since 6.15 (TcpExtTSEcrRejected),
+// and passes over zero and SYN cookies, too.
+func (c *Conn) staleEcho(t instant, s *wire.Segment) bool {
+	echo := s.Options.TSEcr
+	return c.tries > 0 && c.is(useTimestamps) && s.Options.Timestamps && echo != 0 && !between(echo, c.snd.tsBase, c.tsval(t))
 }
 
 // updateWindow takes the peer's window.
