@@ -172,7 +172,8 @@ func (h *Host) receive(s *wire.Segment) {
 		h.attend(r)
 		return
 	}
-	if w := h.wait(f); w != nil {
+	w := h.wait(f)
+	if w != nil {
 		reply, send, reuse := w.Receive(h.net.now, h.Config, s)
 		if send {
 			h.send(&reply)
@@ -189,7 +190,13 @@ func (h *Host) receive(s *wire.Segment) {
 		}
 		return
 	}
-	if c := at.Receive(h.net.now, s); c != nil {
+	var c *tcp.Conn
+	if w != nil {
+		c = at.Reopen(h.net.now, &w.Wait, s)
+	} else {
+		c = at.Receive(h.net.now, s)
+	}
+	if c != nil {
 		r := &running{Conn: c, at: at}
 		h.conns = append(h.conns, r)
 		h.attend(r)

@@ -67,6 +67,27 @@ func Listen(cfg *Config, lc ListenConfig, local netip.AddrPort) *Listener {
 //
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.2
 func (l *Listener) Receive(now time.Time, s *wire.Segment) *Conn {
+	return l.receive(now, s, nil)
+}
+
+// Reopen is Receive for a SYN that may open a connection where w is: see
+// [Wait.Receive]. The caller drops w.
+//
+// "However, it MAY accept a new SYN from the remote TCP endpoint to reopen the
+// connection directly from TIME-WAIT state (MAY-2), if it: (1) assigns its
+// initial sequence number for the new connection to be larger than the largest
+// sequence number it used on the previous connection incarnation, and (2) returns
+// to TIME-WAIT state if the SYN turns out to be an old duplicate."
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//
+// (2) is not done, as in Linux: what Wait.Receive lets pass is newer by its
+// timestamp or its sequence number.
+func (l *Listener) Reopen(now time.Time, w *Wait, s *wire.Segment) *Conn {
+	return l.receive(now, s, w)
+}
+
+// receive is Receive; w is not nil if there was a connection before.
+func (l *Listener) receive(now time.Time, s *wire.Segment, w *Wait) *Conn {
 	switch {
 	case l.closed:
 		l.reply, l.hasReply = Reset(s)
@@ -96,17 +117,22 @@ func (l *Listener) Receive(now time.Time, s *wire.Segment) *Conn {
 		l.Stats.ListenOverflows++
 		return nil
 	}
-	if l.halfOpen >= max(or(l.lc.SYNQueue, 256), 0) {
+	// A SYN cookie cannot be larger than the numbers used before, so there is
+	// none in place of a connection that has ended: as in Linux.
+	if w == nil && l.halfOpen >= max(or(l.lc.SYNQueue, 256), 0) {
 		l.sendSyncookie(now, s)
 		return nil
 	}
-	return l.accept(now, s)
+	return l.accept(now, s, w)
 }
 
 // accept makes the connection that the SYN asks for.
-func (l *Listener) accept(now time.Time, s *wire.Segment) *Conn {
+func (l *Listener) accept(now time.Time, s *wire.Segment, w *Wait) *Conn {
 	v := l.judge(now, s)
 	c := newPassive(now, l, s)
+	if w != nil {
+		c.startAfter(w.sndNxt)
+	}
 	c.open(v, s, &l.lc.FastOpen)
 	c.set(counted)
 	if c.fo.child {
@@ -131,9 +157,24 @@ func newPassive(now time.Time, l *Listener, s *wire.Segment) *Conn {
 	c.set(passive)
 	c.state = SynReceived
 	c.takeSYN(c.clock(now), s, true)
-	c.snd.nxt = c.snd.iss + 1
+	c.startAt(c.snd.iss)
 	c.cc.start(c.cfg.Congestion, c.segmentSize(), c.cfg.initialWindow())
 	return c
+}
+
+// startAt makes iss the initial sequence number of a passive connection that has
+// sent nothing yet.
+func (c *Conn) startAt(iss uint32) {
+	c.snd.iss, c.snd.una, c.snd.nxt, c.snd.base = iss, iss, iss+1, iss+1
+	c.snd.small, c.snd.recover, c.board.high = iss, iss, iss
+}
+
+// startAfter makes the initial sequence number larger than those that an earlier
+// connection with the same addresses used, by more than an unscaled window.
+func (c *Conn) startAfter(used uint32) {
+	if least := used + 65535 + 2; before(c.snd.iss, least) {
+		c.startAt(least)
+	}
 }
 
 // Accept hands out the oldest connection that waits, nil when none does. One

@@ -36,7 +36,11 @@ func (c *Conn) receiveSynchronized(t instant, s *wire.Segment) {
 		c.unacceptable(t, s)
 		return
 	}
-	c.updateRecent(t, s)
+	if c.state != TimeWait || s.SeqLen() == 0 {
+		// Data beyond the peer's FIN is of another connection, which must
+		// not hear its own timestamp.
+		c.updateRecent(t, s)
+	}
 	// Second, check the RST bit.
 	if s.Flags.Has(wire.RST) {
 		c.receiveReset(t, s)
@@ -169,7 +173,11 @@ func (c *Conn) receiveReset(t instant, s *wire.Segment) {
 		if !c.is(passive) {
 			err = ErrRefused
 		}
-	case Closing, LastAck, TimeWait:
+	case TimeWait:
+		// Ignored: an old duplicate could end TIME-WAIT early (F1).
+		// https://www.rfc-editor.org/rfc/rfc1337#section-3
+		return
+	case Closing, LastAck:
 		err = nil
 	default:
 		if !c.is(everReceived) && c.retries > 0 {
@@ -211,9 +219,12 @@ func (c *Conn) challenge(t instant) {
 	}
 }
 
+// challengeInterval is Linux's tcp_invalid_ratelimit.
+const challengeInterval = 500 * time.Millisecond
+
 // limited reports whether another answer may be sent now: at most two a second.
 func (c *Conn) limited(t instant) bool {
-	if c.snd.last != 0 && t.sub(c.snd.last) < 500*time.Millisecond {
+	if c.snd.last != 0 && t.sub(c.snd.last) < challengeInterval {
 		return false
 	}
 	c.snd.last = t

@@ -515,7 +515,7 @@ func TestSRV24TimeWait(t *testing.T) {
 	if _, send, reuse := w.Receive(h.now, &h.cfg, &fresh); send || !reuse {
 		t.Error("a newer SYN must be allowed to open")
 	}
-	if c := h.l.Receive(h.now, &fresh); c == nil || !c.fo.child {
+	if c := h.l.Reopen(h.now, &w, &fresh); c == nil || !c.fo.child {
 		t.Error("and by Fast Open")
 	}
 }

@@ -107,9 +107,7 @@ func (l *Listener) syncookieAnswered(now time.Time, s *wire.Segment) (c *Conn, k
 		return nil, true
 	}
 	c = newPassive(now, l, l.syncookieSYN(s, syncookieMSS[index]))
-	c.snd.iss = cookie
-	c.snd.una, c.snd.nxt, c.snd.base = cookie, cookie+1, cookie+1
-	c.snd.small, c.snd.recover, c.board.high = cookie, cookie, cookie
+	c.startAt(cookie)
 	l.waiting = append(l.waiting, c)
 	l.halfOpen++
 	c.set(counted)

@@ -17,7 +17,7 @@ func (c *Conn) receiveText(t instant, s *wire.Segment, seq uint32) {
 		// After the peer's FIN nothing should come; what does has come
 		// before, and its ACK was lost.
 		c.due |= dueAck
-		if c.state == TimeWait {
+		if c.state == TimeWait && s.Flags.Has(wire.FIN) {
 			c.timers.set(timerLinger, t.add(c.cfg.timeWait()))
 		}
 		return

@@ -15,6 +15,7 @@ type Wait struct {
 	tsBase         uint32 // our timestamp clock when the record was made
 	since          int64  // unix milliseconds
 	until          int64
+	challenged     int64 // when a segment that may be part of a loop was last answered
 	timestamps     bool
 	scale          uint8
 }
@@ -39,7 +40,7 @@ func (w *Wait) Deadline() time.Time { return time.UnixMilli(w.until) }
 
 // Receive answers a segment for the connection that was. With reuse, the segment
 // is a SYN that may open a new connection: the caller drops the record and gives
-// the SYN to the listener.
+// both to [Listener.Reopen].
 //
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.Segment, send, reuse bool) {
@@ -49,14 +50,23 @@ func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.
 		return wire.Segment{}, false, false
 	}
 	if s.Flags&(wire.SYN|wire.ACK) == wire.SYN {
-		if w.newer(s) {
+		if w.newer(cfg, s) {
 			return wire.Segment{}, false, true
 		}
 	} else if s.Flags.Has(wire.FIN) && s.End() == w.rcvNxt {
 		// "Acknowledge it, and restart the 2 MSL timeout."
 		w.until = now.Add(cfg.timeWait()).UnixMilli()
 	} else if s.SeqLen() == 0 && s.Seq == w.rcvNxt {
+		w.updateRecent(s)
 		return wire.Segment{}, false, false
+	}
+	if s.SeqLen() == 0 || s.Flags.Has(wire.SYN) {
+		// The peer may answer our ACK as we do its: limited in rate.
+		// https://www.rfc-editor.org/rfc/rfc5961#section-7
+		if now.UnixMilli()-w.challenged < challengeInterval.Milliseconds() {
+			return wire.Segment{}, false, false
+		}
+		w.challenged = now.UnixMilli()
 	}
 	reply = wire.Segment{
 		Src: s.Dst, Dst: s.Src, Seq: w.sndNxt, Ack: w.rcvNxt, Flags: wire.ACK,
@@ -70,14 +80,23 @@ func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.
 	return reply, true, false
 }
 
+// updateRecent is rule R3 of RFC 7323, for nothing but ACKs: data that comes after
+// the peer's FIN is of another connection, which must not hear its own timestamp.
+func (w *Wait) updateRecent(s *wire.Segment) {
+	if w.timestamps && s.Options.Timestamps && after(s.Options.TSVal, w.recent) {
+		w.recent = s.Options.TSVal
+	}
+}
+
 // newer reports whether a SYN can only be from a new incarnation.
 //
-// By its timestamp, if both have them: later than the last seen. Otherwise by its
-// sequence number.
+// By its timestamp, if both have them: later than the last seen. Without in the
+// old one but in the new, it is not the old one's SYN. Otherwise by its sequence
+// number.
 // https://www.rfc-editor.org/rfc/rfc6191#section-2
-func (w *Wait) newer(s *wire.Segment) bool {
-	if w.timestamps && s.Options.Timestamps {
-		return after(s.Options.TSVal, w.recent) ||
+func (w *Wait) newer(cfg *Config, s *wire.Segment) bool {
+	if s.Options.Timestamps && !cfg.NoTimestamps {
+		return !w.timestamps || after(s.Options.TSVal, w.recent) ||
 			s.Options.TSVal == w.recent && after(s.Seq, w.rcvNxt)
 	}
 	return after(s.Seq, w.rcvNxt)
