@@ -1,0 +1,394 @@
+package fastopen_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fastopen-go/fastopen"
+	"github.com/fastopen-go/fastopen/sim"
+	"github.com/fastopen-go/fastopen/tfo"
+)
+
+const (
+	oneWay     = 50 * time.Millisecond
+	simAddress = "192.0.2.80:80"
+	simRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+)
+
+// overSim runs test in a bubble, with a server that answers each request line
+// by line: the first 2 bytes of every read.
+func overSim(t *testing.T, hops []sim.Hop, test func(t *testing.T, n *simNet, l *fastopen.Listener)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n := newSimNet(t, append(append([]sim.Hop{sim.Delay(oneWay / 2)}, hops...), sim.Delay(oneWay/2))...)
+		lc := fastopen.ListenConfig{Network: n.server}
+		l, err := lc.Listen(t.Context(), "tcp", simAddress)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		test(t, n, l)
+	})
+}
+
+func (n *simNet) dialer() *fastopen.Dialer {
+	return &fastopen.Dialer{Network: n.client, Cache: new(tfo.Cache)}
+}
+
+// exchangeOverSim dials, asks and reads an answer of 2 bytes, and says how long
+// it took from the dial on.
+func exchangeOverSim(t *testing.T, d *fastopen.Dialer, l *fastopen.Listener, request string) (tfo.Outcome, time.Duration) {
+	t.Helper()
+	served := make(chan error, 1)
+	go func() {
+		c, err := l.AcceptConn()
+		if err != nil {
+			served <- err
+			return
+		}
+		defer c.Close()
+		got := make([]byte, len(request))
+		if _, err = io.ReadFull(c, got); err == nil && string(got) != request {
+			err = fmt.Errorf("the server read %q", got)
+		}
+		if err == nil {
+			_, err = c.Write([]byte("ok"))
+		}
+		if err == nil {
+			err = c.Confirmed(context.Background())
+		}
+		if err == nil {
+			_, err = io.ReadFull(c, make([]byte, 1))
+			if err == io.EOF {
+				err = nil
+			}
+		}
+		served <- err
+	}()
+	began := time.Now()
+	c, err := d.Dial("tcp", simAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte(request)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	out := c.(*fastopen.Conn).Outcome()
+	c.Close()
+	if err := <-served; err != nil {
+		t.Fatalf("the server: %v", err)
+	}
+	return out, took
+}
+
+// TestNetworkExchanges holds the three stories of Fast Open over a TCP in user
+// space against the clock: asking for a cookie takes two round trips, data in
+// the SYN one, and what eats it costs the fallback delay.
+func TestNetworkExchanges(t *testing.T) {
+	const rtt = 2 * oneWay
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		d := n.dialer()
+		for i, want := range []struct {
+			status tfo.Status
+			took   time.Duration
+		}{{tfo.CookieRequested, 2 * rtt}, {tfo.DataAccepted, rtt}, {tfo.DataAccepted, rtt}} {
+			out, took := exchangeOverSim(t, d, l, simRequest)
+			if out.Status != want.status || took != want.took || out.Saved() != (want.took == rtt) {
+				t.Errorf("connection %d: %v after %v, want %v after %v", i, out, took, want.status, want.took)
+			}
+		}
+		if out, took := exchangeOverSim(t, d, l, "POST / HTTP/1.1\r\n\r\n"); out.Status != tfo.Off || out.Cause != tfo.Refused || took != 2*rtt {
+			t.Errorf("not safe: %v after %v", out, took)
+		}
+		d.Off = true
+		if out, took := exchangeOverSim(t, d, l, simRequest); out.Status != tfo.Off || out.Cause != tfo.NoCause || took != 2*rtt {
+			t.Errorf("switched off: %v after %v", out, took)
+		}
+		want := fastopen.Stats{Accepted: 5, Requested: 1, Data: 2, Cookie: 1, Plain: 1}
+		if got := l.Stats(); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestNetworkFallback lets a middlebox eat SYNs with data: a plain connection
+// beside it carries on, the data arrives once, and the path is avoided.
+func TestNetworkFallback(t *testing.T) {
+	const rtt = 2 * oneWay
+	overSim(t, []sim.Hop{sim.DropSYNData()}, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		d := n.dialer()
+		exchangeOverSim(t, d, l, simRequest)
+		out, took := exchangeOverSim(t, d, l, simRequest)
+		if out.Status != tfo.FellBack || took > 300*time.Millisecond+2*rtt {
+			t.Errorf("eaten: %v after %v", out, took)
+		}
+		out, took = exchangeOverSim(t, d, l, simRequest)
+		if out.Status != tfo.Off || out.Cause != tfo.Avoided || took != 2*rtt {
+			t.Errorf("the next one: %v after %v", out, took)
+		}
+	})
+}
+
+// TestNetworkServerSpeaksFirst opens a connection that was put off by a Read.
+func TestNetworkServerSpeaksFirst(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		d := n.dialer()
+		exchangeOverSim(t, d, l, simRequest)
+		go func() {
+			c, err := l.Accept()
+			if err == nil {
+				c.Write([]byte("220 hello"))
+				c.Close()
+			}
+		}()
+		began := time.Now()
+		c, err := d.Dial("tcp", simAddress)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if time.Since(began) != 0 {
+			t.Errorf("not put off: the dial took %v", time.Since(began))
+		}
+		got, err := io.ReadAll(c)
+		if err != nil || string(got) != "220 hello" {
+			t.Errorf("read %q, %v", got, err)
+		}
+		if o := c.(*fastopen.Conn).Outcome(); o.Status != tfo.Off || o.Cause != tfo.NoData {
+			t.Errorf("got %v", o)
+		}
+	})
+}
+
+// TestNetworkErrors dials what does not answer as it should, with a cookie at
+// hand and without.
+func TestNetworkErrors(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		d := n.dialer()
+		refused := func(when string, err error) {
+			t.Helper()
+			var e *net.OpError
+			if !errors.As(err, &e) || e.Op != "dial" || e.Net != "tcp" || e.Addr.String() != "192.0.2.80:81" || !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%s: %v", when, err)
+			}
+		}
+		_, err := d.Dial("tcp", "192.0.2.80:81")
+		refused("no cookie", err)
+		exchangeOverSim(t, d, l, simRequest)
+		c, err := d.Dial("tcp", "192.0.2.80:81")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = c.Write([]byte(simRequest)); err == nil {
+			_, err = c.Read(make([]byte, 1))
+		}
+		refused("put off", err)
+		_, err = d.DialEarly(t.Context(), "tcp", "192.0.2.80:81", []byte("x"))
+		refused("early", err)
+		c.Close()
+
+		d.Timeout = time.Second
+		began := time.Now()
+		_, err = d.Dial("tcp", "192.0.2.81:80")
+		if e, ok := err.(net.Error); !ok || !e.Timeout() || time.Since(began) != time.Second {
+			t.Errorf("nobody there: %v after %v", err, time.Since(began))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(20*time.Millisecond, cancel)
+		if _, err := d.DialContext(ctx, "tcp", "192.0.2.81:80"); !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: %v", err)
+		}
+		for address, network := range map[string]string{"192.0.2.80:53": "udp", ":80": "tcp", "[2001:db8::1]:80": "tcp4"} {
+			if _, err := d.Dial(network, address); err == nil {
+				t.Errorf("dialed %s %s", network, address)
+			}
+		}
+		d.Control = func(string, string, syscall.RawConn) error { return nil }
+		if _, err := d.Dial("tcp", simAddress); err == nil || !strings.Contains(err.Error(), "leave one of them out") {
+			t.Errorf("Control over a Network: %v", err)
+		}
+	})
+}
+
+// TestNetworkDeadlines checks that deadlines and Close reach those who wait on
+// a connection that is not open yet, and that Close delivers.
+func TestNetworkDeadlines(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		d := n.dialer()
+		exchangeOverSim(t, d, l, simRequest)
+		dial := func() net.Conn {
+			t.Helper()
+			c, err := d.Dial("tcp", simAddress)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		c := dial()
+		c.SetDeadline(time.Now().Add(5 * time.Millisecond))
+		began := time.Now()
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != 5*time.Millisecond {
+			t.Errorf("a Read: %v after %v", err, time.Since(began))
+		}
+		if n, err := c.Write([]byte(simRequest)); !errors.Is(err, os.ErrDeadlineExceeded) || n != 0 {
+			t.Errorf("a Write: %d, %v", n, err)
+		}
+		c.Close()
+
+		c = dial()
+		time.AfterFunc(30*time.Millisecond, func() { c.Close() })
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a Read of what was closed: %v", err)
+		}
+
+		c = dial()
+		c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		long := simRequest[:len(simRequest)-2] + "X: " + strings.Repeat("x", 5000) + "\r\n\r\n"
+		if n, err := c.Write([]byte(long)); !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n > 1460 {
+			t.Errorf("a Write of more than fits: %d, %v", n, err)
+		}
+		c.Close()
+
+		for l.Stats().Accepted < 3 { // what was opened so far
+			if c, err := l.AcceptConn(); err == nil {
+				c.Close()
+			}
+		}
+		c = dial()
+		c.Write([]byte(simRequest))
+		c.Close()
+		theirs, err := l.AcceptConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(theirs)
+		if err != nil || string(got) != simRequest || !theirs.Early() {
+			t.Errorf("closed at once: %q arrived, %v, early %t", got, err, theirs.Early())
+		}
+		theirs.Close()
+	})
+}
+
+// TestNetworkDialEarly sends more than fits.
+func TestNetworkDialEarly(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		d := n.dialer()
+		early := strings.Repeat("0123456789", 1000)
+		for i := range 3 {
+			arrived := make(chan string, 1)
+			go func() {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				b, _ := io.ReadAll(c)
+				c.Close()
+				arrived <- string(b)
+			}()
+			c, err := d.DialEarly(t.Context(), "tcp", simAddress, []byte(early))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			if got := <-arrived; got != early {
+				t.Errorf("connection %d: %d bytes arrived", i, len(got))
+			}
+			o := c.Outcome()
+			if i == 0 && o.Status != tfo.CookieRequested || i > 0 && (o.Status != tfo.DataAccepted || o.Sent == 0 || o.Sent > 1460 || o.Saved()) {
+				t.Errorf("connection %d: %v", i, o)
+			}
+		}
+	})
+}
+
+// TestNetworkHTTPS runs an http.Server and an http.Transport with TLS over a
+// Network: unchanged, and in one round trip less.
+func TestNetworkHTTPS(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		cert := httptest.NewUnstartedServer(nil)
+		cert.StartTLS()
+		certificate, pool := cert.TLS.Certificates[0], x509.NewCertPool()
+		pool.AddCert(cert.Certificate())
+		cert.Close()
+		var early []bool
+		server := &http.Server{
+			ConnContext: fastopen.ConnContext,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				early = append(early, fastopen.FromContext(r.Context()).Early())
+				io.WriteString(w, r.Proto)
+			}),
+			TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}},
+		}
+		go server.ServeTLS(l, "", "")
+		defer server.Close()
+		var took []time.Duration
+		d := n.dialer()
+		for range 3 {
+			transport := &http.Transport{
+				DialContext:       d.DialContext,
+				TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: "example.com", CurvePreferences: []tls.CurveID{tls.X25519}},
+				ForceAttemptHTTP2: true,
+			}
+			began := time.Now()
+			resp, err := (&http.Client{Transport: transport}).Get("https://" + simAddress)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			transport.CloseIdleConnections()
+			if err != nil || string(body) != "HTTP/2.0" {
+				t.Errorf("read %q, %v", body, err)
+			}
+			took = append(took, time.Since(began))
+		}
+		if saved := took[0] - took[1]; saved != 2*oneWay || took[1] != took[2] {
+			t.Errorf("the connections took %v, want one round trip less from the second on", took)
+		}
+		if fmt.Sprint(early) != "[false true true]" {
+			t.Errorf("early: %v", early)
+		}
+	})
+}
+
+// TestNetworkListener checks what a listener over a Network is told and tells.
+func TestNetworkListener(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		if l.FastOpen() != nil || l.Addr().String() != simAddress {
+			t.Errorf("Fast Open: %v, at %v", l.FastOpen(), l.Addr())
+		}
+		if _, err := l.SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("SyscallConn: %v", err)
+		}
+		l.SetDeadline(time.Now().Add(time.Millisecond))
+		if _, err := l.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Accept: %v", err)
+		}
+		off, err := (&fastopen.ListenConfig{Network: n.server, Queue: -1}).Listen(t.Context(), "tcp", "192.0.2.80:82")
+		if err != nil || off.FastOpen() == nil {
+			t.Errorf("switched off: %v, %v", err, off.FastOpen())
+		}
+		lc := fastopen.ListenConfig{Network: n.server, Control: func(string, string, syscall.RawConn) error { return nil }}
+		if _, err := lc.Listen(t.Context(), "tcp", "192.0.2.80:83"); err == nil {
+			t.Error("Control over a Network was taken")
+		}
+	})
+}
