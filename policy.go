@@ -8,8 +8,9 @@ import (
 
 // A Policy looks at the first bytes written to a connection and says how
 // many of them, from the start, may ride in its SYN. What is in a SYN can
-// reach the server twice (RFC 7413, section 6.3.1: "the server may receive
-// duplicate data"), so a Policy allows what is harmless when repeated, and
+// reach the server twice (RFC 7413, section 6.1), and "the browser should not
+// use TFO to send requests in SYNs if those requests cannot tolerate replays"
+// (section 6.3.1), so a Policy allows what is harmless when repeated, and
 // answers 0 when in doubt. It must not keep or change first, nor use the
 // connection.
 type Policy func(first []byte) int

@@ -39,7 +39,8 @@ func (c *Conn) receiveAck(t instant, s *wire.Segment) bool {
 //
 // "If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED state [...]. If the
 // segment acknowledgment is not acceptable, form a reset segment
-// <SEQ=SEG.ACK><CTL=RST> and send it."
+// <SEQ=SEG.ACK><CTL=RST> [...] and send it."
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 func (c *Conn) confirmHandshake(t instant, s *wire.Segment) bool {
 	if !between(s.Ack, c.snd.iss+1, c.snd.nxt) {
 		c.bareReset(s.Ack)
@@ -90,8 +91,9 @@ func (c *Conn) staleEcho(t instant, s *wire.Segment) bool {
 
 // updateWindow takes the peer's window.
 //
-// "If SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK), set
-// SND.WND <- SEG.WND"
+// "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set
+// SND.WND <- SEG.WND, set SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK."
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 func (c *Conn) updateWindow(s *wire.Segment) (changed bool) {
 	if !before(c.snd.wl1, s.Seq) && !(c.snd.wl1 == s.Seq && !after(c.snd.wl2, s.Ack)) {
 		return false
@@ -224,11 +226,12 @@ func (c *Conn) sampleRTT(a *ackEvent) {
 
 // countDuplicates counts duplicate ACKs for a peer without SACK.
 //
-// "DUPLICATE ACKNOWLEDGMENT: (a) the receiver of the ACK has outstanding data,
-// (b) the incoming acknowledgment carries no data, (c) the SYN and FIN bits are
-// both off, (d) the acknowledgment number is equal to the greatest
-// acknowledgment received [...] and (e) the advertised window [...] equals [...]
-// the last"
+// "(a) the receiver of the ACK has outstanding data, (b) the incoming
+// acknowledgment carries no data, (c) the SYN and FIN bits are both off, (d) the
+// acknowledgment number is equal to the greatest acknowledgment received on the
+// given connection [...] and (e) the advertised window in the incoming
+// acknowledgment equals the advertised window in the last incoming
+// acknowledgment."
 // https://www.rfc-editor.org/rfc/rfc5681#section-2
 func (c *Conn) countDuplicates(s *wire.Segment, advanced, windowChanged bool) uint32 {
 	switch {

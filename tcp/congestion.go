@@ -18,7 +18,7 @@ const infinite = 1<<31 - 1
 
 // start sets the initial window.
 //
-// "IW = min (10*MSS, max (2*MSS, 14600))" with 10 for the configured number.
+// "min (10*MSS, max (2*MSS, 14600))", with the configured number in place of 10.
 // https://www.rfc-editor.org/rfc/rfc6928#section-2
 func (c *congestion) start(a Algorithm, mss uint32, segments int) {
 	n := uint32(max(segments, 1))

@@ -94,7 +94,8 @@ func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
 // outstanding. The rest goes out again at once, in place of the bare ACK and
 // without any response of congestion control: it was refused, not lost.
 //
-// https://www.rfc-editor.org/rfc/rfc7413#section-4.2.1
+// "The client SHOULD retransmit any unacknowledged data in the first ACK packet"
+// https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
 func (c *Conn) settleSYN(t instant, ack uint32) {
 	c.handshakeDone(t)
 	c.snd.una = ack
@@ -123,8 +124,12 @@ func (c *Conn) handshakeDone(t instant) {
 // simultaneousOpen: a SYN without ACK. The peer's data, if any, is dropped, and
 // what we answer is plain; ours is sent again once the handshake is complete.
 //
-// "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment <SEQ=ISS><ACK=RCV.NXT>
-// <CTL=SYN,ACK> and send it."
+// "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment
+// <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> [...] and send it."
+// https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.3
+//
+// A client may take data in such a SYN (RFC 7413 section 4.2.2); that it is
+// dropped is Linux's choice, too: requirement CLI-17.
 func (c *Conn) simultaneousOpen(t instant) {
 	c.fallBack(tfo.Unacknowledged)
 	c.state = SynReceived

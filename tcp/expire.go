@@ -76,7 +76,8 @@ func (c *Conn) reorderExpired(t instant) {
 // retransmitExpired is the retransmission timeout.
 //
 // "(5.4) Retransmit the earliest segment that has not been acknowledged [...].
-// (5.5) The host MUST set RTO <- RTO * 2. (5.6) Start the retransmission timer"
+// (5.5) The host MUST set RTO <- RTO * 2 [...]. (5.6) Start the retransmission
+// timer"
 // https://www.rfc-editor.org/rfc/rfc6298#section-5
 func (c *Conn) retransmitExpired(t instant) {
 	if c.snd.una == c.snd.nxt {
@@ -141,11 +142,12 @@ func (c *Conn) gaveUp(t instant, tries int) bool {
 
 // persistExpired probes a window that stays shut.
 //
-// "[...] SHOULD send the first zero-window probe when a zero window has existed
-// for the retransmission timeout period (SHLD-29), and SHOULD increase
-// exponentially the interval between successive probes (SHLD-30). [...] As long
-// as the receiving TCP peer continues to send acknowledgments in response to the
-// probe segments, the sending TCP peer MUST allow the connection to stay open"
+// "As long as the receiving TCP peer continues to send acknowledgments in response
+// to the probe segments, the sending TCP peer MUST allow the connection to stay
+// open (MUST-37). [...] The transmitting host SHOULD send the first zero-window
+// probe when a zero window has existed for the retransmission timeout period
+// (SHLD-29) (Section 3.8.1), and SHOULD increase exponentially the interval
+// between successive probes (SHLD-30)."
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
 func (c *Conn) persistExpired(t instant) {
 	if c.snd.una != c.snd.nxt || c.unsent() == 0 {

@@ -267,7 +267,7 @@ func (d *dialing) usedFastOpen() bool { return d.asked || d.data > 0 }
 //
 // Cookie and MSS of the SYN-ACK go into the cache; the ACK that follows includes
 // the data after SND.UNA, if there is any.
-// https://www.rfc-editor.org/rfc/rfc7413#section-4.2.1
+// https://www.rfc-editor.org/rfc/rfc7413#section-4.2.2
 func (c *Conn) synAnswered(now time.Time, s *wire.Segment) {
 	d := c.dial
 	// An unsolicited cookie is not kept: requirement OPT-9.

@@ -89,7 +89,7 @@ func (h *hystart) busy(now instant, minRTT time.Duration) {
 func micros(t instant) uint32 { return uint32(t / instant(time.Microsecond)) }
 
 // grow is how much of n bytes the window grows by, and whether slow start is
-// over: section 4.3.
+// over: section 4.2.
 func (h *hystart) grow(n uint32) (grow uint32, done bool) {
 	if !h.css {
 		return n, false

@@ -299,7 +299,8 @@ func (l *Listener) forget(c *Conn) {
 // unicast reports whether a peer may have the address.
 //
 // "A TCP implementation MUST silently discard an incoming SYN segment that is
-// addressed to a broadcast or multicast address" (MUST-57), and one from such.
+// addressed to a broadcast or multicast address [(MUST-57)]", and ignore one from
+// such (MUST-63).
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 func unicast(a netip.Addr) bool {
 	return !a.IsMulticast() && !a.IsUnspecified() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})

@@ -149,7 +149,9 @@ func (c *Conn) checkTimestamp(t instant, s *wire.Segment) bool {
 const pawsIdle = 24 * 24 * time.Hour
 
 // updateRecent is rule R3: "If an arriving segment satisfies SEG.TSval >=
-// TS.Recent and SEG.SEQ <= Last.ACK.sent, then record SEG.TSval in TS.Recent."
+// TS.Recent and SEG.SEQ <= Last.ACK.sent [...], then record its timestamp in
+// TS.Recent."
+// https://www.rfc-editor.org/rfc/rfc7323#section-5.3
 func (c *Conn) updateRecent(t instant, s *wire.Segment) {
 	if c.is(useTimestamps) && s.Options.Timestamps && !after(s.Seq, c.rcv.acked) &&
 		!before(s.Options.TSVal, c.rcv.recent) {

@@ -8,7 +8,7 @@ import "github.com/fastopen-go/fastopen/wire"
 // "If the state is CLOSED [...] An incoming segment containing a RST is
 // discarded. An incoming segment not containing a RST causes a RST to be sent
 // in response. [...] If the ACK bit is off, sequence number zero is used,
-// <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>. If the ACK bit is on,
+// <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK> If the ACK bit is on,
 // <SEQ=SEG.ACK><CTL=RST>"
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.1
 func Reset(s *wire.Segment) (wire.Segment, bool) {

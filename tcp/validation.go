@@ -43,7 +43,7 @@ func (v *validation) used() uint32 {
 }
 
 // onLoss is the window from which a loss is to be answered: what was really
-// used, when the window had not been validated: section 4.4.2.
+// used, when the window had not been validated: section 4.4.1.
 func (v *validation) onLoss(cwnd, flight uint32) uint32 {
 	if v.valid(cwnd) {
 		return cwnd

@@ -134,9 +134,10 @@ func (o *Options) append(dst []byte) []byte {
 // ignored elsewhere, as is whatever follows a malformed length.
 //
 // "A TCP implementation MUST be able to receive a TCP Option in any segment
-// (MUST-5). [...] MUST (MUST-6) ignore without error any TCP Option it does not
-// implement [...] MUST be prepared to handle an illegal option length (e.g.,
-// zero) without crashing" (MUST-7)
+// (MUST-5). A TCP implementation MUST (MUST-6) ignore without error any TCP Option
+// it does not implement, assuming that the option has a length field. [...] TCP
+// implementations MUST be prepared to handle an illegal option length (e.g.,
+// zero)" (MUST-7)
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.1-3.10
 func (o *Options) parse(b []byte, syn bool) {
 	// The one layout that nearly every segment of a connection has: two
