@@ -23,6 +23,7 @@ var edges = map[string][]string{
 	"tfo":              {},
 	"wire":             {"tfo"},
 	"tcp":              {"tfo", "wire"},
+	"stack":            {"tfo", "wire", "tcp"},
 	"link":             {"wire", "golang.org/x/sys"},
 	"sim":              {"tfo", "wire", "tcp", "golang.org/x/sys"},
 	"sim/torture":      {"sim", "tcp", "tfo"},

@@ -52,6 +52,15 @@ func (c *Conn) readError() error {
 // Readable reports whether Read would return something other than 0 and nil.
 func (c *Conn) Readable() bool { return c.in.n > 0 || c.readError() != nil }
 
+// Ended reports whether the peer has ended its side of the stream, though bytes
+// that came before may still be unread.
+func (c *Conn) Ended() bool { return c.is(finTaken) }
+
+// Gap reports whether something came out of order, or twice, that the next
+// acknowledgment is to tell. A shell that takes several segments before it
+// drains Send should drain at once while there is one: a sender counts them.
+func (c *Conn) Gap() bool { return !c.asm.empty() || c.asm.dup.Start != c.asm.dup.End }
+
 // Write takes bytes to be sent, as many as there is room for, perhaps none.
 //
 // What is written to a connection whose handshake is not [Conn.Confirmed] goes
@@ -79,7 +88,19 @@ func (c *Conn) writeError() error {
 // megabytes waiting: twice what could be in flight so far, as Linux's send buffer.
 func (c *Conn) writeRoom() int {
 	c.snd.limit = max(c.snd.limit, 2*c.cc.cwnd, 64<<10)
-	return max(min(int(c.snd.limit), c.cfg.sendBuffer())-c.out.n, 0)
+	most := c.cfg.sendBuffer()
+	if c.snd.most != 0 {
+		most = int(c.snd.most)
+	}
+	return max(min(int(c.snd.limit), most)-c.out.n, 0)
+}
+
+// Room is how many bytes Write would take now.
+func (c *Conn) Room() int {
+	if c.writeError() != nil {
+		return 0
+	}
+	return c.writeRoom()
 }
 
 // Queued is how many bytes were written and are not acknowledged. Right after
@@ -170,3 +191,7 @@ func (c *Conn) SetReceiveBuffer(n int) {
 	c.rcv.limit = uint32(max(min(n, c.cfg.maxReceiveBuffer()), 1))
 	c.rcv.tune.fixed = true
 }
+
+// SetSendBuffer bounds how many bytes Write keeps unsent and unacknowledged, below
+// what the Config says.
+func (c *Conn) SetSendBuffer(n int) { c.snd.most = uint32(max(min(n, c.cfg.sendBuffer()), 1)) }

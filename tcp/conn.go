@@ -75,6 +75,7 @@ type sendSpace struct {
 	recover       uint32  // NewReno: no fast retransmit again until this is acknowledged
 	small         uint32  // end of the last segment sent that was not full: Minshall
 	limit         uint32  // bytes kept unsent and unacknowledged at most, as grown
+	most          uint32  // and as the application wants it; 0 as configured
 	tsBase        uint32  // our timestamp clock at the epoch
 	lastData      instant // when data was last sent
 	last          instant // when a challenge was last answered

@@ -222,6 +222,20 @@ func (c *Conn) planSYN(now time.Time, early int) {
 	}
 }
 
+// Early tells what Dial would do with data now: how many bytes its SYN would
+// carry at most, and whether data may travel in it at all, for which there is a
+// cookie at hand or the Config does without.
+func Early(now time.Time, cfg *Config, local, remote netip.AddrPort) (room int, ok bool) {
+	c := Conn{cfg: cfg, local: local, remote: remote, state: SynSent, dial: &dialing{}}
+	c.planSYN(now, 1<<16)
+	d := c.dial
+	return int(d.data), d.data > 0 || d.hasOption && !d.option.IsRequest()
+}
+
+// SetWanted tells how many bytes there were to send early, if Dial was not given
+// all of them. It is for the Outcome.
+func (c *Conn) SetWanted(n int) { c.fo.wanted = uint32(max(n, 0)) }
+
 // putEarly puts as much of the first write into the SYN as may go there.
 func (c *Conn) putEarly(early int) {
 	d := c.dial

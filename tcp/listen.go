@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/fastopen-go/fastopen/wire"
@@ -195,6 +196,9 @@ func (l *Listener) Accept() *Conn {
 // Acceptable is how many connections wait for Accept.
 func (l *Listener) Acceptable() int { return len(l.queue) }
 
+// Holds reports whether c waits for Accept.
+func (l *Listener) Holds(c *Conn) bool { return slices.Contains(l.queue, c) }
+
 // Pending is how many connections count against MaxPending: opened and not
 // confirmed, or reset less than a minute ago.
 func (l *Listener) Pending() int { return l.pending.n }
@@ -205,6 +209,16 @@ func (l *Listener) HalfOpen() int { return l.halfOpen }
 // SetMaxPending changes MaxPending; zero turns Fast Open off. Connections that
 // are open already are not affected.
 func (l *Listener) SetMaxPending(n int) { l.lc.FastOpen.MaxPending = n }
+
+// SetFastOpen changes all of the listener's side of Fast Open. Connections that
+// are open already are not affected.
+func (l *Listener) SetFastOpen(f FastOpenServer) { l.lc.FastOpen = f }
+
+// SetBacklog changes how many connections may wait for Accept; zero is 128.
+func (l *Listener) SetBacklog(n int) { l.lc.Backlog = n }
+
+// SetConfig changes what connections are made with from now on.
+func (l *Listener) SetConfig(cfg *Config) { l.cfg = cfg }
 
 // Send is the reply to the last segment that made no connection. Like a
 // connection's, it is to be called until it reports false.

@@ -38,6 +38,10 @@ func (c *Conn) ICMP(now time.Time, m *wire.ICMP, q wire.Quoted) {
 	// Quench messages" (MUST-55); parameter problems and the rest are soft.
 }
 
+// Soft is what ICMP has said since the last progress, ICMPOther for nothing. It is
+// no reason to end the connection.
+func (c *Conn) Soft() wire.ICMPKind { return c.pmtu.soft }
+
 // unreachable: while connecting it ends the attempt, unless Fast Open may be to
 // blame. Later it is remembered as the reason, should the connection time out.
 //

@@ -111,9 +111,19 @@ func (m *ICMP) Append(dst []byte, src, dest netip.Addr) []byte {
 
 // QuotedTCP reads the segment that an error quotes. It reports false when the
 // quote is of something else or is too short to be validated.
-func (m *ICMP) QuotedTCP() (q Quoted, ok bool) {
+func (m *ICMP) QuotedTCP() (q Quoted, ok bool) { return m.quoted(ProtocolTCP) }
+
+// QuotedUDP reads the datagram that an error quotes, without Seq. It reports false
+// when the quote is of something else or too short.
+func (m *ICMP) QuotedUDP() (q Quoted, ok bool) {
+	q, ok = m.quoted(ProtocolUDP)
+	q.Seq = 0
+	return q, ok
+}
+
+func (m *ICMP) quoted(protocol uint8) (q Quoted, ok bool) {
 	h, rest, ok := parseQuotedIP(m.Quote)
-	if !ok || h.Protocol != ProtocolTCP || h.FragmentOffset != 0 || len(rest) < 8 {
+	if !ok || h.Protocol != protocol || h.FragmentOffset != 0 || len(rest) < 8 {
 		return Quoted{}, false
 	}
 	return Quoted{

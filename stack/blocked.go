@@ -1,0 +1,5 @@
+package stack
+
+type blocked struct{}
+
+func (b *blocked) wakeReaders() {}
