@@ -87,12 +87,10 @@ func (c *Conn) writeError() error {
 // writeRoom follows the congestion window, so that a slow path does not keep
 // megabytes waiting: twice what could be in flight so far, as Linux's send buffer.
 func (c *Conn) writeRoom() int {
-	c.snd.limit = max(c.snd.limit, 2*c.cc.cwnd, 64<<10)
-	most := c.cfg.sendBuffer()
-	if c.snd.most != 0 {
-		most = int(c.snd.most)
+	if !c.is(sendFixed) {
+		c.snd.limit = max(c.snd.limit, 2*c.cc.cwnd, 64<<10)
 	}
-	return max(min(int(c.snd.limit), most)-c.out.n, 0)
+	return max(min(int(c.snd.limit), c.cfg.sendBuffer())-c.out.n, 0)
 }
 
 // Room is how many bytes Write would take now.
@@ -192,6 +190,9 @@ func (c *Conn) SetReceiveBuffer(n int) {
 	c.rcv.tune.fixed = true
 }
 
-// SetSendBuffer bounds how many bytes Write keeps unsent and unacknowledged, below
+// SetSendBuffer fixes how many bytes Write keeps unsent and unacknowledged, below
 // what the Config says.
-func (c *Conn) SetSendBuffer(n int) { c.snd.most = uint32(max(min(n, c.cfg.sendBuffer()), 1)) }
+func (c *Conn) SetSendBuffer(n int) {
+	c.snd.limit = uint32(max(min(n, c.cfg.sendBuffer()), 1))
+	c.set(sendFixed)
+}

@@ -75,7 +75,6 @@ type sendSpace struct {
 	recover       uint32  // NewReno: no fast retransmit again until this is acknowledged
 	small         uint32  // end of the last segment sent that was not full: Minshall
 	limit         uint32  // bytes kept unsent and unacknowledged at most, as grown
-	most          uint32  // and as the application wants it; 0 as configured
 	tsBase        uint32  // our timestamp clock at the epoch
 	lastData      instant // when data was last sent
 	last          instant // when a challenge was last answered
@@ -131,6 +130,7 @@ const (
 	everReceived                        // data came after the handshake
 	keepaliveOn                         // ask an idle peer
 	overrideSilly                       // send what fits, however little
+	sendFixed                           // the application has said how much to keep
 )
 
 func (c *Conn) is(f connFlags) bool { return c.flags&f != 0 }
