@@ -322,6 +322,10 @@ func (c *Conn) become(t instant, s State) {
 	case FinWait2:
 		c.waitForFin(t)
 	case Closed:
+		if c.is(hasFin) && !c.is(finTaken) {
+			// The peer's FIN came, and nothing of what was before it.
+			c.suspectBlackHole(c.time(t))
+		}
 		c.timers = timers{}
 		c.out.release(c.cfg.memory())
 		c.board = scoreboard{}

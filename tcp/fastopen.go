@@ -330,11 +330,13 @@ func (c *Conn) learnSuccess(now time.Time) {
 }
 
 // suspectBlackHole is called when an established connection has timed out
-// several times in a row, or is given up: one whose SYN carried the option, with
-// data or without, and that never heard anything since the handshake may have
-// met a middlebox that lets the handshake pass and then nothing.
+// several times in a row, or is given up, or its peer has sent a RST or, until it
+// ended, a FIN beyond what never came: one whose SYN carried the option, with data
+// or without, and that received no data since the handshake may have met a
+// middlebox that lets the handshake pass and then nothing. These are the signs
+// that Linux goes by: requirement MBOX-2.
 func (c *Conn) suspectBlackHole(now time.Time) {
-	if !c.is(everReceived) && c.fo.tried && c.fo.status != tfo.FellBack {
+	if !c.is(everReceived) && c.asm.empty() && c.fo.tried && c.fo.status != tfo.FellBack {
 		c.learnFailure(now, tfo.BlackHole)
 	}
 }

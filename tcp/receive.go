@@ -166,6 +166,10 @@ func (c *Conn) updateRecent(t instant, s *wire.Segment) {
 // https://www.rfc-editor.org/rfc/rfc5961#section-3.2
 func (c *Conn) receiveReset(t instant, s *wire.Segment) {
 	if s.Seq != c.rcv.nxt {
+		if c.state == Established {
+			// What was before it did not come.
+			c.suspectBlackHole(c.time(t))
+		}
 		c.challenge(t)
 		return
 	}

@@ -28,6 +28,64 @@ func TestMBOX1BlackHoleNoData(t *testing.T) {
 	}
 }
 
+// Requirement MBOX-2 (b) and (c): a RST beyond what came, and a FIN that is alone
+// when the connection ends, are signs of a black hole as long as no data came.
+func TestMBOX2BeyondAHole(t *testing.T) {
+	opened := func() *harness {
+		h := newHarness(t).client().knows("good", 1460, 0)
+		h.dial(100)
+		h.want("SYN", "S 0:100(100) <...>")
+		h.recv(10, "S. 0:0(0) ack 101 win 10000 <mss 1460>")
+		h.want("ACK", ". 101:101(0) ack 1")
+		return h
+	}
+	check := func(h *harness, why string, blackHole bool) {
+		t.Helper()
+		a := h.cfg.Cache.Lookup(h.now, h.path()).Avoid
+		if a.Active(h.now) != blackHole {
+			t.Fatalf("%s: negative memory %+v", why, a)
+		}
+		if blackHole {
+			h.wantOutcome(why, tfo.FellBack, tfo.BlackHole, 100)
+		} else {
+			h.wantOutcome(why, tfo.DataAccepted, tfo.NoCause, 100)
+		}
+	}
+
+	h := opened()
+	h.recv(20, "F. 501:501(0) ack 101 win 10000")
+	h.want("what is missing", ". 101:101(0) ack 1")
+	check(h, "it may still come", false)
+	h.c.Close(h.now)
+	h.want("FIN", "F. 101:101(0) ack 1")
+	h.recv(30, ". 502:502(0) ack 102 win 10000")
+	h.wake() // FIN-WAIT-2 without an owner
+	h.idle("the wait is over")
+	h.wantState("ended", Closed)
+	check(h, "a FIN alone", true)
+
+	h = opened()
+	h.recv(20, "F. 501:501(0) ack 101 win 10000")
+	h.recv(30, "P. 1:501(500) ack 101 win 10000")
+	h.c.Abort(h.now)
+	check(h, "the hole was filled", false)
+
+	h = opened()
+	h.recv(20, "FP. 201:501(300) ack 101 win 10000")
+	h.c.Abort(h.now)
+	check(h, "data came, if not all", false)
+
+	h = opened()
+	h.recv(20, "R 501:501(0) win 0")
+	h.want("challenge", ". 101:101(0) ack 1")
+	check(h, "a RST", true)
+
+	h = opened()
+	h.recv(20, "P. 1:101(100) ack 101 win 10000")
+	h.recv(30, "R 501:501(0) win 0")
+	check(h, "a RST, but data came", false)
+}
+
 // RFC 7323 section 4.3: the SYN-ACK that acknowledges SYN data sets Last.ACK.sent
 // to that, so the timestamp of the segment after the data is echoed.
 func TestRFC7323_4_3_LastACKSent(t *testing.T) {
