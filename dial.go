@@ -43,7 +43,7 @@ func (d *dialing) dial(ctx context.Context, address string) (*Conn, error) {
 		return nil, d.error(nil, err)
 	}
 	first := d.cache().Lookup(time.Now(), d.path(d.candidates[0].remote))
-	a, err := race(ctx, d.delay(first), d.tries(), func(a attempt) { a.tc.Close() })
+	a, err := race(ctx, d.delay(first), d.delay(first), d.tries(), func(a attempt) { a.tc.Close() })
 	if err != nil {
 		return nil, d.error(d.candidates[0].addr(), err)
 	}

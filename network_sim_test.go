@@ -1,3 +1,5 @@
+//go:build !plan9
+
 package fastopen_test
 
 import (
@@ -420,4 +422,3 @@ func (c *simConn) SetKeepAlivePeriod(time.Duration) error       { return nil }
 func (c *simConn) SetNoDelay(bool) error                        { return nil }
 func (c *simConn) SetReadBuffer(int) error                      { return nil }
 func (c *simConn) SetWriteBuffer(int) error                     { return nil }
-

@@ -1,3 +1,5 @@
+//go:build !plan9
+
 package fastopen_test
 
 import (
@@ -12,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -52,38 +55,30 @@ func (n *simNet) dialer() *fastopen.Dialer {
 // it took from the dial on.
 func exchangeOverSim(t *testing.T, d *fastopen.Dialer, l *fastopen.Listener, request string) (tfo.Outcome, time.Duration) {
 	t.Helper()
-	served := make(chan error, 1)
-	go func() {
-		c, err := l.AcceptConn()
-		if err != nil {
-			served <- err
-			return
-		}
-		defer c.Close()
-		got := make([]byte, len(request))
-		if _, err = io.ReadFull(c, got); err == nil && string(got) != request {
-			err = fmt.Errorf("the server read %q", got)
-		}
-		if err == nil {
-			_, err = c.Write([]byte("ok"))
-		}
-		if err == nil {
-			err = c.Confirmed(context.Background())
-		}
-		if err == nil {
-			_, err = io.ReadFull(c, make([]byte, 1))
-			if err == io.EOF {
-				err = nil
+	var served sync.WaitGroup
+	served.Go(func() {
+		for {
+			c, err := l.AcceptConn()
+			if err != nil {
+				return
 			}
+			served.Go(func() {
+				if err := answerOverSim(c, request); err != nil {
+					t.Errorf("the server: %v", err)
+				}
+			})
 		}
-		served <- err
-	}()
+	})
+	defer l.SetDeadline(time.Time{})
+	defer served.Wait()
+	defer func() { l.SetDeadline(time.Now()) }()
 	began := time.Now()
 	c, err := d.Dial("tcp", simAddress)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := c.Write([]byte(request)); err != nil {
 		t.Fatal(err)
 	}
@@ -92,11 +87,29 @@ func exchangeOverSim(t *testing.T, d *fastopen.Dialer, l *fastopen.Listener, req
 	}
 	took := time.Since(began)
 	out := c.(*fastopen.Conn).Outcome()
-	c.Close()
-	if err := <-served; err != nil {
-		t.Fatalf("the server: %v", err)
-	}
 	return out, took
+}
+
+// answerOverSim is the server's end of exchangeOverSim. A connection that was
+// overtaken may end without a request.
+func answerOverSim(c *fastopen.Conn, request string) error {
+	defer c.Close()
+	got := make([]byte, len(request))
+	if _, err := io.ReadFull(c, got); err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
+		return nil
+	} else if err != nil || string(got) != request {
+		return fmt.Errorf("read %q, %w", got, err)
+	}
+	if _, err := c.Write([]byte("ok")); err != nil {
+		return err
+	}
+	if err := c.Confirmed(context.Background()); err != nil {
+		return err
+	}
+	if _, err := c.Read(got); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		return fmt.Errorf("at the end: %w", err)
+	}
+	return nil
 }
 
 // TestNetworkExchanges holds the three stories of Fast Open over a TCP in user
@@ -143,6 +156,17 @@ func TestNetworkFallback(t *testing.T) {
 		out, took = exchangeOverSim(t, d, l, simRequest)
 		if out.Status != tfo.Off || out.Cause != tfo.Avoided || took != 2*rtt {
 			t.Errorf("the next one: %v after %v", out, took)
+		}
+	})
+	// A TCP that is slower to try again than the Dialer.
+	overSim(t, []sim.Hop{sim.DropSYNData()}, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+		n.client.config.MinRTO, n.client.config.InitialRTO = 5*time.Second, 5*time.Second
+		d := n.dialer()
+		d.FallbackDelay = 250 * time.Millisecond
+		exchangeOverSim(t, d, l, simRequest)
+		out, took := exchangeOverSim(t, d, l, simRequest)
+		if out.Status != tfo.FellBack || out.Cause != tfo.Overtaken || took != d.FallbackDelay+2*rtt {
+			t.Errorf("overtaken: %v after %v, want after %v", out, took, d.FallbackDelay+2*rtt)
 		}
 	})
 }

@@ -176,7 +176,11 @@ func (o *opening) race(ctx context.Context, c *Conn, tc *socket, failure error) 
 			return o.dialing.open(ctx, &attempt{}, to)
 		})
 	}
-	winner, err := race(ctx, o.delay, tries, func(loser *socket) {
+	head := o.delay
+	if failure == nil {
+		head = 0 // tc had its time
+	}
+	winner, err := race(ctx, head, o.delay, tries, func(loser *socket) {
 		if loser != tc {
 			loser.Close()
 		}

@@ -14,7 +14,10 @@ type try[T any] func(ctx context.Context, alone bool) (T, error)
 // section 5). It returns the first success; what succeeds after that goes to
 // drop. If all fail, race returns the error of the first try, as package net
 // does.
-func race[T any](ctx context.Context, delay time.Duration, tries []try[T], drop func(T)) (winner T, err error) {
+//
+// The second try starts after head, if no reason to start it comes before: the
+// first may have been under way for a while.
+func race[T any](ctx context.Context, head, delay time.Duration, tries []try[T], drop func(T)) (winner T, err error) {
 	type result struct {
 		i    int
 		conn T
@@ -33,7 +36,7 @@ func race[T any](ctx context.Context, delay time.Duration, tries []try[T], drop 
 		}()
 	}
 	start()
-	timer := time.NewTimer(delay)
+	timer := time.NewTimer(head)
 	defer timer.Stop()
 	first := -1
 	for running > 0 {

@@ -66,7 +66,7 @@ func TestRace(t *testing.T) {
 						}
 					})
 				}
-				got, err := race(t.Context(), c.delay, tries, func(i int) { t.Errorf("dropped %d", i) })
+				got, err := race(t.Context(), c.delay, c.delay, tries, func(i int) { t.Errorf("dropped %d", i) })
 				if c.winner < 0 {
 					if err != failed {
 						t.Errorf("got %d, %v, want the first error", got, err)
@@ -90,7 +90,7 @@ func TestRace(t *testing.T) {
 			deaf := func(i int, d time.Duration) try[int] {
 				return func(context.Context, bool) (int, error) { time.Sleep(d); return i, nil }
 			}
-			got, err := race(t.Context(), delay, []try[int]{deaf(0, time.Second), deaf(1, 100*time.Millisecond)},
+			got, err := race(t.Context(), delay, delay, []try[int]{deaf(0, time.Second), deaf(1, 100*time.Millisecond)},
 				func(i int) { dropped = append(dropped, i) })
 			if got != 1 || err != nil {
 				t.Errorf("got %d, %v", got, err)
@@ -107,7 +107,7 @@ func TestRace(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			n := 0
-			_, err := race(ctx, delay, slices.Repeat([]try[int]{func(ctx context.Context, _ bool) (int, error) {
+			_, err := race(ctx, delay, delay, slices.Repeat([]try[int]{func(ctx context.Context, _ bool) (int, error) {
 				n++
 				<-ctx.Done()
 				return 0, ctx.Err()
