@@ -125,6 +125,9 @@ func (c *Conn) acknowledge(t instant, s *wire.Segment, ack uint32, windowChanged
 	seen := func(e *sent) {
 		spurious := a.hasTS && e.flags&resent != 0 && before(a.tsecr, c.tsval(e.at))
 		c.rack.update(t, e, c.rtt.minimum(), spurious)
+		if e.len() > uint32(blackHoleMSS[0]) && c.snd.mss > blackHoleMSS[0] {
+			c.set(largeThrough)
+		}
 	}
 	if c.is(useSACK) {
 		c.takeSACK(&a, s, ack, seen)

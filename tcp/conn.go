@@ -130,7 +130,8 @@ const (
 	everReceived                        // data came after the handshake
 	keepaliveOn                         // ask an idle peer
 	overrideSilly                       // send what fits, however little
-	sendFixed                           // the application has said how much to keep
+	largeThrough                        // a large segment has been delivered
+	largeLost                           // a large SYN was lost, and a small one was not
 )
 
 func (c *Conn) is(f connFlags) bool { return c.flags&f != 0 }

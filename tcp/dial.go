@@ -77,6 +77,9 @@ func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
 	} else {
 		c.cc.start(c.cfg.Congestion, c.segmentSize(), c.cfg.initialWindow())
 	}
+	if d := c.dial; d.fell == tfo.Lost && d.data > uint32(blackHoleMSS[0]) && s.Ack == c.snd.iss+1 {
+		c.set(largeLost)
+	}
 	c.synAnswered(c.time(t), s)
 	used := c.dial.usedFastOpen()
 	c.state = Established

@@ -215,20 +215,68 @@ func TestRFC1191_6_PacketTooBig(t *testing.T) {
 	h.want("full", ". 2921:4381(1460) ack 1")
 }
 
-// RFC 4821 section 7.7: large segments that vanish without a word.
+// RFC 4821 section 7.7: large segments that vanish without a word: how many
+// timeouts it takes to send smaller ones.
 func TestRFC4821_7_7_BlackHole(t *testing.T) {
+	retries := func(h *harness, why string, from uint32, n int) {
+		t.Helper()
+		full := sprint(". %d:%d(1460) ack 1", from, from+1460)
+		for range n - 1 {
+			h.wake()
+			h.want(why, full)
+		}
+		for range max(3-n, 1) {
+			h.wake()
+			h.want(why+": smaller", sprint(". %d:%d(1200) ack 1", from, from+1200))
+		}
+		h.wake()
+		h.want(why+": still smaller", sprint(". %d:%d(536) ack 1", from, from+536))
+	}
+
 	h := newHarness(t).listen(0)
 	h.establish("mss 1460")
 	h.write(1460)
 	h.want("full", ". 1:1461(1460) ack 1")
-	for range 2 {
-		h.wake()
-		h.want("again", ". 1:1461(1460) ack 1")
+	retries(h, "nothing large got through", 1, 2)
+
+	h = newHarness(t).listen(0)
+	h.establish("mss 1460")
+	h.write(1460)
+	h.want("full", ". 1:1461(1460) ack 1")
+	h.recv(20, ". 1:1(0) ack 1461 win 65535")
+	h.write(1460)
+	h.want("full", ". 1461:2921(1460) ack 1")
+	retries(h, "the path takes large ones", 1461, 3)
+
+	for _, options := range []string{"mss 1460,sackOK", "mss 1460"} {
+		h = newHarness(t).listen(0)
+		h.establish(options)
+		h.c.SetNoDelay(true)
+		h.write(1560)
+		h.want("full", ". 1:1461(1460) ack 1")
+		h.want("small", ". 1461:1561(100) ack 1")
+		if options == "mss 1460" {
+			h.recv(20, ". 1:1(0) ack 1 win 65535")
+		} else {
+			h.recv(20, ". 1:1(0) ack 1 win 65535 <sack 1461:1561>")
+			h.wake() // RACK
+			h.want("fast retransmission", ". 1:1461(1460) ack 1")
+		}
+		retries(h, "a small one got through", 1, 1)
+	}
+
+	h = newHarness(t).client().knows("good", 1460, 0)
+	h.dial(1420)
+	h.want("large SYN", "S 0:1420(1420) <...>")
+	h.wake()
+	h.want("small SYN", "S 0:0(0)")
+	h.recv(1100, "S. 0:0(0) ack 1 win 10000 <mss 1460>")
+	h.want("the data", ". 1:1421(1420) ack 1")
+	if d := h.deadline(); d != 4100 {
+		t.Errorf("the next deadline is at %v ms, want 4100: RFC 6298 (5.7)", d)
 	}
 	h.wake()
 	h.want("smaller", ". 1:1201(1200) ack 1")
-	h.wake()
-	h.want("still smaller", ". 1:537(536) ack 1")
 }
 
 // RFC 6528: initial sequence numbers: another secret or tuple, another number; the

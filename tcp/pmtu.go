@@ -117,6 +117,7 @@ func (c *Conn) raiseMSS(t instant) {
 		return
 	}
 	c.pmtu.mss = 0
+	c.clear(largeThrough)
 	c.snd.mss = min(c.snd.peerMSS, c.cfg.mtuMSS(c.local.Addr().Is4()))
 	c.cc.setMSS(c.segmentSize())
 }
@@ -126,8 +127,23 @@ func (c *Conn) raiseMSS(t instant) {
 // in a row (R1) the size goes down.
 //
 // https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+//
+// That is for a path that has delivered such before. If it never has, the second
+// is enough, as in FreeBSD; and the first, if meanwhile small ones got through: one
+// that was sent later, or a plain SYN after a large one with data. If the suspicion
+// was wrong, all it costs is some headers, for ten minutes.
 func (c *Conn) suspectMTU(t instant) {
-	if c.retries < 3 || len(c.board.q) == 0 || c.board.q[0].len() <= uint32(blackHoleMSS[1]) {
+	if len(c.board.q) == 0 {
+		return
+	}
+	head, enough := c.board.q[0].len(), uint8(3)
+	if head > uint32(blackHoleMSS[0]) && !c.is(largeThrough) {
+		enough = 2
+		if c.smallThrough() || c.is(largeLost) {
+			enough = 1
+		}
+	}
+	if c.retries < enough || head <= uint32(blackHoleMSS[1]) {
 		return
 	}
 	for _, m := range blackHoleMSS {
@@ -136,6 +152,14 @@ func (c *Conn) suspectMTU(t instant) {
 			return
 		}
 	}
+}
+
+// smallThrough reports whether something was delivered that was sent after the
+// head, where nothing large ever was: by SACK, or by a duplicate ACK where all
+// besides the head is small.
+func (c *Conn) smallThrough() bool {
+	return c.board.sackedBytes > 0 ||
+		c.snd.dups > 0 && c.snd.nxt-c.snd.una <= c.segmentSize()+uint32(blackHoleMSS[0])
 }
 
 // What is tried when large segments do not get through: the MTU that every IPv6
