@@ -26,9 +26,9 @@ type Host struct {
 	cache    *tfo.Cache
 	keys     *tfo.Keyring
 	output   func(link int, batch []wire.Packet)
-	woken    func(*Socket)  // tells the shell that a socket's readiness has changed
-	create   func() *Socket // makes the sockets of connections that come in
-	epoch    time.Time      // the host's clock counts from here
+	woken    func(*Socket) // tells the shell that a socket's readiness has changed
+	shell    *Stack        // who has the lock, if anybody
+	epoch    time.Time     // the host's clock counts from here
 
 	links    []*attachment // the last is the loopback
 	loopback int16
@@ -94,7 +94,6 @@ func NewHost(now time.Time, c HostConfig) *Host {
 		bound:     map[uint16][]*Socket{},
 		datagrams: map[netip.AddrPort][]*UDPSocket{},
 		configs:   map[variant]*tcp.Config{},
-		create:    func() *Socket { return new(Socket) },
 	}
 	if h.secret == [16]byte{} {
 		_, _ = rand.Read(h.secret[:])
@@ -242,4 +241,25 @@ func (s *Socket) place() *int32 { return &s.slot }
 func (s *Socket) wake(at int64) {
 	// Not at once: settle does, for many at a time.
 	s.host.touch(s)
+}
+
+// shutDown resets all connections, and closes all sockets.
+func (h *Host) shutDown(now time.Time) {
+	for _, l := range h.listeners {
+		l.stopListening(now)
+	}
+	var all []*Socket
+	h.conns.each(func(s *Socket) { all = append(all, s) })
+	for _, s := range all {
+		s.conn.Abort(now)
+		h.attend(now, s)
+	}
+	for _, list := range h.datagrams {
+		for len(list) > 0 {
+			u := list[0]
+			list = list[1:]
+			_ = u.Close()
+		}
+	}
+	h.settle(now)
 }

@@ -171,8 +171,7 @@ func (l *Socket) arrive(now time.Time, link int16, s *wire.Segment) {
 	machine.SetConfig(h.config(l.ext.variant(link)))
 	if c := machine.Receive(now, s); c != nil {
 		h.stats.Accepted++
-		child := h.create()
-		*child = Socket{host: h, conn: c, parent: l, link: link, flags: passive}
+		child := &Socket{host: h, conn: c, parent: l, link: link, flags: passive}
 		l.inherit(now, child)
 		l.ext.children[c] = child
 		h.conns.add(child)

@@ -20,6 +20,10 @@ func (h *Host) AddAddress(link int, p netip.Prefix) error {
 	if err := h.checkLink(link); err != nil {
 		return err
 	}
+	return h.addAddress(link, p)
+}
+
+func (h *Host) addAddress(link int, p netip.Prefix) error {
 	a := p.Addr().Unmap().WithZone("")
 	if !p.IsValid() || a.IsMulticast() || a.IsUnspecified() {
 		return fmt.Errorf("add address %v: it is none that a host can have", p)

@@ -32,6 +32,7 @@ type Socket struct {
 type extra struct {
 	local     netip.AddrPort // as bound; the address may be invalid, for any of both families
 	remote    netip.AddrPort // of a connection that was put off
+	last      netip.AddrPort // local, of a listener that was closed
 	partition string
 	tuning    tuning
 	mode      clientMode
@@ -79,9 +80,7 @@ const (
 
 // Socket makes a TCP socket.
 func (h *Host) Socket() *Socket {
-	s := h.create()
-	*s = Socket{host: h}
-	return s
+	return &Socket{host: h}
 }
 
 func (s *Socket) extra() *extra {

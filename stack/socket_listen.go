@@ -144,13 +144,15 @@ func (s *Socket) refreshListener() {
 	e.listener.SetFastOpen(f)
 }
 
-// Linger etc. are in the options; closing is here, since it differs for each kind
-// of socket.
-
 // Close gives the socket up. Of a connection, what was sent is still delivered,
 // and what comes is refused; with data unread, or a linger time of zero, it is
-// reset at once. Of a listener, those that wait for Accept are reset.
-func (s *Socket) Close(now time.Time) error {
+// reset at once, and one whose SYN was not answered is forgotten. Of a listener,
+// those that wait for Accept are reset.
+func (s *Socket) Close(now time.Time) error { return s.close(now, false) }
+
+// close is Close; with deliver, data in a SYN that was not answered is still
+// delivered.
+func (s *Socket) close(now time.Time, deliver bool) error {
 	if s.flags&closed != 0 {
 		return syscall.EBADF
 	}
@@ -167,7 +169,7 @@ func (s *Socket) Close(now time.Time) error {
 		s.host.settle(now)
 		return nil
 	}
-	if s.ext != nil && s.ext.lingers == 0 {
+	if s.ext != nil && s.ext.lingers == 0 || c.State() == tcp.SynSent && !deliver {
 		c.Abort(now)
 	} else {
 		c.Close(now)

@@ -135,9 +135,13 @@ func (c *Conn) Close(now time.Time) {
 		c.in.release(c.cfg.memory())
 	case c.in.n > 0:
 		c.Abort(now)
-	case c.state == SynSent:
+	case c.state == SynSent && c.out.n == 0:
 		c.fail(t, ErrAborted)
 	default:
+		// With data to send, also before the SYN is answered. RFC 9293
+		// would throw it away there (section 3.10.4), but some of it may
+		// have gone with the SYN and been delivered: the rest belongs to it.
+
 		c.CloseWrite(now)
 		c.waitForFin(t)
 	}

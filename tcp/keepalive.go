@@ -23,6 +23,9 @@ func (c *Conn) SetKeepaliveConfig(now time.Time, k Keepalive) {
 	c.SetKeepalive(now, c.is(keepaliveOn))
 }
 
+// KeepaliveConfig is when probes are sent.
+func (c *Conn) KeepaliveConfig() Keepalive { return *c.asking() }
+
 // keepaliveHeard notes a sign of life.
 func (c *Conn) keepaliveHeard(t instant) {
 	c.probes = 0
