@@ -10,14 +10,13 @@ import (
 // more. The addresses are not in it: they are the key under which it is kept.
 type Wait struct {
 	sndNxt, rcvNxt uint32
-	rcvWnd         uint32
 	recent         uint32 // TS.Recent
 	tsBase         uint32 // our timestamp clock when the record was made
-	since          int64  // unix milliseconds
+	since          int64  // when that was, in unix milliseconds
 	until          int64
-	challenged     int64 // when a segment that may be part of a loop was last answered
+	challenged     uint32 // when a challenge was last answered, in milliseconds since; 0 never
+	window         uint16 // as it goes on the wire
 	timestamps     bool
-	scale          uint8
 }
 
 // Wait returns the record that takes the place of a connection in TIME-WAIT. It
@@ -29,9 +28,9 @@ func (c *Conn) Wait(now time.Time) (Wait, bool) {
 	}
 	left := time.Duration(c.timers[timerLinger] - c.clock(now))
 	return Wait{
-		sndNxt: c.snd.nxt, rcvNxt: c.rcv.nxt, rcvWnd: c.rcv.edge - c.rcv.nxt,
-		recent: c.rcv.recent, tsBase: c.tsval(c.clock(now)), timestamps: c.is(useTimestamps),
-		since: now.UnixMilli(), until: now.Add(max(left, 0)).UnixMilli(), scale: c.rcv.scale,
+		sndNxt: c.snd.nxt, rcvNxt: c.rcv.nxt, recent: c.rcv.recent, tsBase: c.tsval(c.clock(now)),
+		since: now.UnixMilli(), until: now.Add(max(left, 0)).UnixMilli(),
+		window: uint16(min((c.rcv.edge-c.rcv.nxt)>>c.rcv.scale, 65535)), timestamps: c.is(useTimestamps),
 	}, true
 }
 
@@ -63,14 +62,15 @@ func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.
 	if s.SeqLen() == 0 || s.Flags.Has(wire.SYN) {
 		// The peer may answer our ACK as we do its: limited in rate.
 		// https://www.rfc-editor.org/rfc/rfc5961#section-7
-		if now.UnixMilli()-w.challenged < challengeInterval.Milliseconds() {
+		t := uint32(now.UnixMilli()-w.since) + 1
+		if w.challenged != 0 && t-w.challenged < uint32(challengeInterval.Milliseconds()) {
 			return wire.Segment{}, false, false
 		}
-		w.challenged = now.UnixMilli()
+		w.challenged = t
 	}
 	reply = wire.Segment{
 		Src: s.Dst, Dst: s.Src, Seq: w.sndNxt, Ack: w.rcvNxt, Flags: wire.ACK,
-		Window: uint16(min(w.rcvWnd>>w.scale, 65535)),
+		Window: w.window,
 	}
 	if w.timestamps {
 		reply.Options.Timestamps = true
