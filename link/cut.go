@@ -26,7 +26,7 @@ const (
 // packet it makes the packets that go onto a wire, whole checksums and all.
 //
 //	err := c.Reset(p, mtu)
-//	for err == nil && c.More() {
+//	for c.More() {
 //		n := c.Next(buf)
 //		// buf[:n] is a packet
 //	}
@@ -43,9 +43,18 @@ type Cutter struct {
 }
 
 // Reset begins with a packet, none of whose parts are to be longer than
-// longest. It refuses what cannot be cut or is too long.
+// longest. Of what cannot be cut or is too long it says so, and makes nothing.
 func (c *Cutter) Reset(p *wire.Packet, longest int) error {
 	*c = Cutter{p: p}
+	err := c.reset(longest)
+	if err != nil {
+		c.p = nil
+	}
+	return err
+}
+
+func (c *Cutter) reset(longest int) error {
+	p := c.p
 	start, proto, ok := transport(p.Head)
 	if !ok {
 		return errNotIP

@@ -42,8 +42,10 @@ const (
 // packets), and else is copied to memory of the Joiner, which is good until
 // the next call.
 //
-// Joined packets have Split set, and Check is wire.Unchecked: their checksums
-// have been verified. What is not TCP data with a right checksum stays as it is.
+// Joined packets have Split set and their checksum begun, Check is wire.Partial:
+// as if they were to be sent, for they may be sent on. Data that was not joined
+// has Check wire.Unchecked, for it has been verified. What is not TCP data with
+// a right checksum stays as it is.
 func (j *Joiner) Join(batch []wire.Packet) int {
 	j.flows, j.used = j.flows[:0], 0
 	n := 0
@@ -169,6 +171,9 @@ func (g *joining) finish(batch []wire.Packet) {
 		return
 	}
 	p.Split = uint16(g.size)
+	p.Check, p.CheckStart, p.CheckOffset = wire.Partial, uint16(g.start), tcpCheckAt
+	begun := wire.Join(pseudoHeader(p.Head, g.start), 0, uint64(len(p.Head)-g.start))
+	binary.BigEndian.PutUint16(p.Head[g.start+tcpCheckAt:], ^wire.Fold(begun))
 	if p.Head[0]>>4 == 4 {
 		binary.BigEndian.PutUint16(p.Head[2:], uint16(len(p.Head)))
 		sumIPv4(p.Head)

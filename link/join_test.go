@@ -33,8 +33,14 @@ func TestJoinCut(t *testing.T) {
 			want := s
 			want.Split = 0
 			got := batch[0]
-			if split := uint16(1000); length <= 1000 && got.Split != 0 || length > 1000 && got.Split != split || got.Check != wire.Unchecked {
-				t.Errorf("%s, %d bytes: Split %d, Check %d", f.name, length, got.Split, got.Check)
+			if split := uint16(1000); length <= 1000 && got.Split != 0 || length > 1000 && got.Split != split {
+				t.Errorf("%s, %d bytes: Split %d", f.name, length, got.Split)
+			}
+			if want := wire.Unchecked; length <= 1000 && got.Check != want {
+				t.Errorf("%s, %d bytes: Check %d, want %d", f.name, length, got.Check, want)
+			}
+			if length > 1000 && (!bytes.Equal(got.Head, p.Append(nil)) || got.Check != p.Check || got.CheckStart != p.CheckStart || got.CheckOffset != p.CheckOffset) {
+				t.Errorf("%s, %d bytes: what was cut and joined is not what it was", f.name, length)
 			}
 			h, payload, ok := wire.ParseIP(got.Head)
 			var r wire.Segment

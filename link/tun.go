@@ -20,15 +20,44 @@ type TUNConfig struct {
 // [os.ErrNotExist] where the kernel has no TUN driver, and
 // [errors.ErrUnsupported] on other systems than Linux.
 func OpenTUN(c TUNConfig) (*TUN, error) {
-	if c.Name == "" {
-		c.Name = "tun%d"
-	}
-	if c.MTU != 0 && (c.MTU < 68 || c.MTU > 65535) {
-		return nil, fmt.Errorf("open TUN device %q: MTU %d: choose 68 to 65535, or 0 for the default", c.Name, c.MTU)
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	t, err := openTUN(c)
 	if err != nil {
 		return nil, fmt.Errorf("open TUN device %q: %w", c.Name, err)
 	}
 	return t, nil
+}
+
+// OpenTUNQueues makes a TUN device with n queues, at least one, that pass
+// super-segments and unfinished checksums; see [TUNQueue]. The kernel spreads
+// flows over the queues. Each is closed by itself; the device stays until the
+// last is closed. Everything else is as with [OpenTUN].
+func OpenTUNQueues(c TUNConfig, n int) ([]*TUNQueue, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if n < 1 || n > maxTUNQueues {
+		return nil, fmt.Errorf("open TUN device %q: %d queues: choose 1 to %d", c.Name, n, maxTUNQueues)
+	}
+	queues, err := openTUNQueues(c, n)
+	if err != nil {
+		return nil, fmt.Errorf("open TUN device %q: %w", c.Name, err)
+	}
+	return queues, nil
+}
+
+// The kernel's MAX_TAP_QUEUES.
+const maxTUNQueues = 256
+
+// check puts defaults in place and says what cannot be.
+func (c *TUNConfig) check() error {
+	if c.Name == "" {
+		c.Name = "tun%d"
+	}
+	if c.MTU != 0 && (c.MTU < 68 || c.MTU > 65535) {
+		return fmt.Errorf("open TUN device %q: MTU %d: choose 68 to 65535, or 0 for the default", c.Name, c.MTU)
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 // kernel routes to the device are read here, packets written here arrive on it.
 // Its methods may be called from any goroutine.
 type TUN struct {
-	device
+	tunFile
 	reading readOp
 	writing writeOp
 }

@@ -21,8 +21,9 @@ type Packet struct {
 	// whole checksum: right when sent, to be verified when received.
 	// It is Partial where the field holds the sum of the pseudo-header alone,
 	// as [Segment.AppendHeader] leaves it: the rest is added on the way to a
-	// wire, if there is one. What is received with Partial (from this very
-	// machine) or Unchecked (somebody below has looked) is to be trusted.
+	// wire, if there is one. What is received with Partial (it comes from this
+	// very machine, or has been verified and put together) or with Unchecked
+	// (somebody below has looked) is to be trusted.
 	Check Checksumming
 	// CheckStart is where in the packet the bytes begin that the checksum
 	// covers, and CheckOffset where, counted from there, its field is: 16 for

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A device is the open file of a TUN device, or of one of its queues.
-type device struct {
+// A tunFile is the open file of a TUN device, or of one of its queues.
+type tunFile struct {
 	file *os.File
 	raw  syscall.RawConn
 	name string // the one it was made with
@@ -23,7 +23,7 @@ type device struct {
 }
 
 // MTU returns the length of the longest packet of the device, in bytes.
-func (t *device) MTU() (int, error) {
+func (t *tunFile) MTU() (int, error) {
 	name, err := t.Name()
 	if err != nil {
 		return 0, err
@@ -39,7 +39,7 @@ func (t *device) MTU() (int, error) {
 }
 
 // Name returns the name that the device has now.
-func (t *device) Name() (string, error) {
+func (t *tunFile) Name() (string, error) {
 	ifr := new(unix.Ifreq)
 	if err := ioctl(t.file, unix.TUNGETIFF, ifr); err != nil {
 		return "", t.wrap("read name of", err)
@@ -49,10 +49,10 @@ func (t *device) Name() (string, error) {
 
 // Drops returns how many packets Write could not deliver because the kernel
 // had no room or the device was down.
-func (t *device) Drops() uint64 { return t.drops.Load() }
+func (t *tunFile) Drops() uint64 { return t.drops.Load() }
 
 // Close removes the device and unblocks Read.
-func (t *device) Close() error {
+func (t *tunFile) Close() error {
 	if t.closed.Swap(true) {
 		return t.wrap("close", os.ErrClosed)
 	}
@@ -60,7 +60,7 @@ func (t *device) Close() error {
 }
 
 // open makes the device, or attaches to it, and sets its MTU.
-func (t *device) open(c TUNConfig, flags uint16) error {
+func (t *tunFile) open(c TUNConfig, flags uint16) error {
 	ifr, err := unix.NewIfreq(c.Name)
 	if err != nil {
 		return fmt.Errorf("choose a name of at most %d bytes: %w", unix.IFNAMSIZ-1, err)
@@ -99,7 +99,7 @@ func (t *device) open(c TUNConfig, flags uint16) error {
 
 // wrap names the device in an error, and makes both ways to lose it, Close
 // and deletion from outside (EBADFD), the same.
-func (t *device) wrap(op string, err error) error {
+func (t *tunFile) wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (t *device) wrap(op string, err error) error {
 // deleted reports whether the file has lost its device. It cannot be told from
 // the error of a Read or Write: EBADFD if they came too late, but "not
 // pollable" if they were about to wait.
-func (t *device) deleted() bool {
+func (t *tunFile) deleted() bool {
 	return errors.Is(ioctl(t.file, unix.TUNGETIFF, new(unix.Ifreq)), unix.EBADFD)
 }
 

@@ -1,0 +1,178 @@
+package link
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/fastopen-go/fastopen/wire"
+	"golang.org/x/sys/unix"
+)
+
+// A port reads and writes packets with virtio-net headers through a file
+// descriptor: a queue of a TUN device, or a packet socket.
+type port struct {
+	raw   syscall.RawConn
+	lower int // bytes before the IP header: 14 on Ethernet
+	in    receiving
+	outs  sync.Pool // of *sending, for each goroutine that sends
+	drops atomic.Uint64
+}
+
+// portArena holds what is lent by one Receive: at least three super-segments.
+// It is to be no larger than what stays in a second-level cache, for the next
+// who reads the packets is to find them there.
+const (
+	portArena = 256 << 10
+	// The longest packet: 64 KiB of IPv6 payload, with all headers.
+	portLongest = vnetLen + 14 + 40 + maxPacket
+)
+
+func (o *port) init(raw syscall.RawConn, lower int) {
+	o.raw, o.lower = raw, lower
+	o.in.ready = o.in.read
+	o.in.lower = lower
+	o.outs.New = func() any {
+		s := &sending{lower: lower, drops: &o.drops}
+		s.ready = s.write
+		return s
+	}
+}
+
+// receive is Receive.
+func (o *port) receive(batch []wire.Packet) (n int, err error) {
+	in := &o.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.arena == nil {
+		in.arena = make([]byte, portArena)
+	}
+	in.batch, in.n, in.used, in.err = batch, 0, 0, nil
+	err = o.raw.Read(in.ready)
+	in.batch = nil
+	if err == nil {
+		err = in.err
+	}
+	return in.n, err
+}
+
+// send is Send.
+func (o *port) send(batch []wire.Packet) (n int, err error) {
+	s := o.outs.Get().(*sending)
+	s.batch, s.n, s.err = batch, 0, nil
+	// Not raw.Write, which would let only one goroutine in.
+	err = o.raw.Control(s.ready)
+	if err == nil {
+		err = s.err
+	}
+	n = s.n
+	s.batch, s.err, s.iov = nil, nil, [4]unix.Iovec{}
+	o.outs.Put(s)
+	return n, err
+}
+
+// receiving is the state of a call of receive. ready is bound once, so that a
+// call allocates nothing.
+type receiving struct {
+	mu    sync.Mutex
+	ready func(fd uintptr) bool
+	lower int
+	arena []byte
+	used  int
+	batch []wire.Packet
+	n     int
+	err   error
+}
+
+// read is called when there may be packets; false asks to be called again when
+// there are more.
+func (r *receiving) read(fd uintptr) bool {
+	for r.n < len(r.batch) && len(r.arena)-r.used >= portLongest {
+		to := r.arena[r.used : r.used+portLongest]
+		size, err := unix.Read(int(fd), to)
+		switch err {
+		case nil:
+			r.take(to[:size:size])
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return r.n > 0
+		default:
+			if r.n == 0 {
+				r.err = err
+			}
+			return true
+		}
+	}
+	return true
+}
+
+// take adds what has been read to the batch.
+func (r *receiving) take(b []byte) {
+	if len(b) <= vnetLen+r.lower {
+		return
+	}
+	p := &r.batch[r.n]
+	*p = wire.Packet{Head: b[vnetLen:]}
+	if parseVnet(b, p) {
+		r.n++
+		// The next begins on a cache line of its own.
+		r.used += (len(b) + 63) &^ 63
+	}
+}
+
+// sending is the state of a call of send.
+type sending struct {
+	ready  func(fd uintptr)
+	lower  int
+	drops  *atomic.Uint64
+	batch  []wire.Packet
+	n      int
+	err    error
+	header [vnetLen]byte
+	iov    [4]unix.Iovec
+}
+
+func (s *sending) write(fd uintptr) {
+	for i := range s.batch {
+		p := &s.batch[i]
+		if err := putVnet(&s.header, p, s.lower); err != nil {
+			s.err = err
+			continue
+		}
+		switch err := s.writev(fd, p); err {
+		case 0:
+			s.n++
+		case unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM, unix.EIO, unix.ENETDOWN:
+			// EIO is the answer of a TUN device that is down, ENETDOWN that
+			// of another.
+			s.drops.Add(1)
+		case unix.EBADFD, unix.ENXIO, unix.ENODEV:
+			s.err = err
+			return
+		default:
+			s.err = errors.Join(s.err, err)
+		}
+	}
+}
+
+// writev hands header and packet to the kernel, from where they lie.
+func (s *sending) writev(fd uintptr, p *wire.Packet) unix.Errno {
+	s.iov[0].Base = &s.header[0]
+	s.iov[0].SetLen(vnetLen)
+	k := 1
+	for _, b := range [...][]byte{p.Head, p.Payload, p.Rest} {
+		if len(b) > 0 {
+			s.iov[k].Base = &b[0]
+			s.iov[k].SetLen(len(b))
+			k++
+		}
+	}
+	for {
+		_, _, err := unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&s.iov[0])), uintptr(k))
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package link
+
+import (
+	"os"
+
+	"github.com/fastopen-go/fastopen/wire"
+	"golang.org/x/sys/unix"
+)
+
+// TUNQueue is a TUN device, or one queue of it, that passes packets together
+// with what is to be done to them: the kernel hands over and takes TCP
+// super-segments, and leaves checksums of what it sends itself undone. Packets
+// of one flow come from the queue that its packets were last sent to.
+//
+// It is a link; see the package's documentation.
+type TUNQueue struct {
+	tunFile
+	port port
+}
+
+// Receive waits for packets that the kernel routes to the device.
+func (q *TUNQueue) Receive(batch []wire.Packet) (n int, err error) {
+	n, err = q.port.receive(batch)
+	return n, q.wrap("receive from", err)
+}
+
+// Send hands packets to the kernel, for which they have arrived on the device.
+// While the device is down they are dropped.
+func (q *TUNQueue) Send(batch []wire.Packet) (n int, err error) {
+	n, err = q.port.send(batch)
+	return n, q.wrap("send to", err)
+}
+
+// Drops returns how many packets Send could not deliver because the kernel
+// had no room or the device was down.
+func (q *TUNQueue) Drops() uint64 { return q.port.drops.Load() }
+
+// The kernel may hand over TCP super-segments, also with CWR in them, and
+// packets whose checksum is only begun. Not UDP's: there would have to be
+// somebody to cut them for each reader of a socket.
+const tunOffloads = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
+
+func openTUNQueues(c TUNConfig, n int) (queues []*TUNQueue, err error) {
+	defer func() {
+		if err != nil {
+			for _, q := range queues {
+				q.Close()
+			}
+		}
+	}()
+	flags := uint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+	if n > 1 {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	for range n {
+		q := new(TUNQueue)
+		if err := q.open(c, flags); err != nil {
+			return queues, err
+		}
+		queues = append(queues, q)
+		c.Name = q.name // the others are of the same device
+		q.port.init(q.raw, 0)
+		var err error
+		if cerr := q.raw.Control(func(fd uintptr) {
+			err = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, tunOffloads)
+		}); cerr != nil {
+			err = cerr
+		}
+		if err != nil {
+			return queues, os.NewSyscallError("ioctl TUNSETOFFLOAD", err)
+		}
+	}
+	return queues, nil
+}
