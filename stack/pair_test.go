@@ -1,0 +1,48 @@
+package stack_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/fastopen-go/fastopen"
+	"github.com/fastopen-go/fastopen/link"
+	"github.com/fastopen-go/fastopen/stack"
+)
+
+var (
+	_ stack.Link               = (*link.Pipe)(nil)
+	_ fastopen.Network         = (*stack.Stack)(nil)
+	_ fastopen.NetworkConn     = (*stack.Conn)(nil)
+	_ fastopen.NetworkListener = (*stack.Listener)(nil)
+)
+
+const (
+	serverAddr4, serverAddr6 = "10.0.0.2", "fd00::2"
+)
+
+// pair is two stacks at the ends of a pipe. Call its close before a bubble ends.
+func pair(t testing.TB, c link.PipeConfig, client, server stack.Config) (a, b *stack.Stack) {
+	t.Helper()
+	la, lb, err := link.NewPipe(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	make := func(c stack.Config, l stack.Link, addrs ...string) *stack.Stack {
+		c.Links = []stack.Link{l}
+		for _, a := range addrs {
+			c.Addresses = append(c.Addresses, netip.MustParsePrefix(a))
+		}
+		s, err := stack.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a = make(client, la, "10.0.0.1/24", "fd00::1/64")
+	b = make(server, lb, "10.0.0.2/24", "fd00::2/64")
+	t.Cleanup(func() {
+		a.Close()
+		b.Close()
+	})
+	return a, b
+}
