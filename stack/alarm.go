@@ -1,17 +1,18 @@
 package stack
 
-// alarms is the one structure of deadlines: a heap of four children a node.
+// alarms is the structure of deadlines: a heap of four children a node. A host has
+// one for connections, of 16 bytes each, and one for all else.
 //
 // Most deadlines only ever move away, with every packet of a connection that
 // lives. So moving one later is left for when it comes: it is then asked for its
 // real one. That makes [Host.Deadline] early at times, and never late.
-type alarms struct {
-	heap []alarm
+type alarms[S sleeper] struct {
+	heap []alarm[S]
 }
 
-type alarm struct {
+type alarm[S sleeper] struct {
 	at int64 // nanoseconds of the host's clock
-	sleeper
+	s  S
 }
 
 // A sleeper has at most one place in the heap.
@@ -23,7 +24,7 @@ type sleeper interface {
 }
 
 // first is the earliest deadline.
-func (a *alarms) first() (at int64, ok bool) {
+func (a *alarms[S]) first() (at int64, ok bool) {
 	if len(a.heap) == 0 {
 		return 0, false
 	}
@@ -31,10 +32,10 @@ func (a *alarms) first() (at int64, ok bool) {
 }
 
 // set wakes s at the given time or, if it is to wake before that already, then.
-func (a *alarms) set(s sleeper, at int64) {
+func (a *alarms[S]) set(s S, at int64) {
 	p := s.place()
 	if *p == 0 {
-		a.heap = append(a.heap, alarm{at, s})
+		a.heap = append(a.heap, alarm[S]{at, s})
 		*p = int32(len(a.heap))
 	} else if i := *p - 1; a.heap[i].at <= at {
 		return
@@ -45,7 +46,7 @@ func (a *alarms) set(s sleeper, at int64) {
 }
 
 // drop takes s out.
-func (a *alarms) drop(s sleeper) {
+func (a *alarms[S]) drop(s S) {
 	p := s.place()
 	if *p == 0 {
 		return
@@ -53,28 +54,28 @@ func (a *alarms) drop(s sleeper) {
 	i, last := int(*p)-1, len(a.heap)-1
 	*p = 0
 	moved := a.heap[last]
-	a.heap[last] = alarm{}
+	a.heap[last] = alarm[S]{}
 	a.heap = a.heap[:last]
 	if i == last {
 		return
 	}
 	a.heap[i] = moved
-	*moved.place() = int32(i + 1)
+	*moved.s.place() = int32(i + 1)
 	a.up(i)
-	a.down(int(*moved.place()) - 1)
+	a.down(int(*moved.s.place()) - 1)
 }
 
 // run wakes those whose time has come. One that sets itself anew to a time that
 // has come, too, is woken again.
-func (a *alarms) run(now int64) {
+func (a *alarms[S]) run(now int64) {
 	for len(a.heap) > 0 && a.heap[0].at <= now {
-		s := a.heap[0].sleeper
+		s := a.heap[0].s
 		a.drop(s)
 		s.wake(now)
 	}
 }
 
-func (a *alarms) up(i int) {
+func (a *alarms[S]) up(i int) {
 	e := a.heap[i]
 	for i > 0 {
 		parent := (i - 1) / 4
@@ -87,7 +88,7 @@ func (a *alarms) up(i int) {
 	a.put(i, e)
 }
 
-func (a *alarms) down(i int) {
+func (a *alarms[S]) down(i int) {
 	e := a.heap[i]
 	for {
 		least := 4*i + 1
@@ -108,7 +109,16 @@ func (a *alarms) down(i int) {
 	a.put(i, e)
 }
 
-func (a *alarms) put(i int, e alarm) {
+func (a *alarms[S]) put(i int, e alarm[S]) {
 	a.heap[i] = e
-	*e.place() = int32(i + 1)
+	*e.s.place() = int32(i + 1)
+}
+
+// first is the earliest deadline of a host.
+func (h *Host) first() (at int64, ok bool) {
+	at, ok = h.timers.first()
+	if other, too := h.alarms.first(); too && (!ok || other < at) {
+		return other, true
+	}
+	return at, ok
 }

@@ -45,7 +45,8 @@ type Host struct {
 	bound     map[uint16][]*Socket // TCP sockets that are bound to a port
 	datagrams map[netip.AddrPort][]*UDPSocket
 	ports     tcp.Ports
-	alarms    alarms
+	timers    alarms[*Socket]
+	alarms    alarms[sleeper]
 	memory    blocks
 	configs   map[variant]*tcp.Config
 
@@ -136,7 +137,7 @@ func (h *Host) Input(now time.Time, packet []byte) {
 // Deadline is when Advance has something to do, zero for never. It may be early,
 // since what was put off meanwhile is found out only then.
 func (h *Host) Deadline() time.Time {
-	at, ok := h.alarms.first()
+	at, ok := h.first()
 	if !ok {
 		return time.Time{}
 	}
@@ -145,6 +146,7 @@ func (h *Host) Deadline() time.Time {
 
 // Advance does what is due.
 func (h *Host) Advance(now time.Time) {
+	h.timers.run(h.clock(now))
 	h.alarms.run(h.clock(now))
 	h.settle(now)
 }
@@ -212,7 +214,7 @@ func (h *Host) attend(now time.Time, s *Socket) {
 		return
 	}
 	if d := c.Deadline(); !d.IsZero() {
-		h.alarms.set(s, max(h.clock(d), h.clock(now)+1))
+		h.timers.set(s, max(h.clock(d), h.clock(now)+1))
 	}
 }
 
@@ -224,7 +226,7 @@ func (h *Host) retire(s *Socket) {
 	}
 	s.flags |= gone
 	h.conns.remove(s)
-	h.alarms.drop(s)
+	h.timers.drop(s)
 	if l := s.parent; l != nil && !l.ext.listener.Holds(s.conn) {
 		delete(l.ext.children, s.conn)
 		s.parent = nil

@@ -14,7 +14,7 @@ type blocks struct {
 const (
 	blockClasses = 32
 	// keptMost is how many bytes that nobody uses are kept.
-	keptMost = 8 << 20
+	keptMost = 32 << 20
 )
 
 // Get lends a block of at least n bytes, a power of two of them.

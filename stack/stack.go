@@ -171,7 +171,7 @@ func (t *Stack) unlock() {
 
 // arm sets the timer to the first deadline, unless it fires before that anyway.
 func (t *Stack) arm() {
-	at, ok := t.host.alarms.first()
+	at, ok := t.host.first()
 	if !ok || t.closed || t.armed != 0 && t.armed <= at {
 		return
 	}
