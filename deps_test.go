@@ -25,6 +25,7 @@ var edges = map[string][]string{
 	"tcp":              {"tfo", "wire"},
 	"stack":            {"tfo", "wire", "tcp"},
 	"link":             {"wire", "golang.org/x/sys"},
+	"stack":            {"tcp", "wire", "tfo"},
 	"sim":              {"tfo", "wire", "tcp", "golang.org/x/sys"},
 	"sim/torture":      {"sim", "tcp", "tfo"},
 	"sim/throughput":   {"sim", "tcp"},
