@@ -50,12 +50,15 @@ type Host struct {
 	memory    blocks
 	configs   map[variant]*tcp.Config
 
-	touched    []*Socket // whose Send is to be drained before the call returns
-	segment    wire.Segment
-	looped     []loopPacket
-	settling   bool
-	fragmentID uint32
-	stats      Stats
+	touched       []*Socket // whose Send is to be drained before the call returns
+	segment       wire.Segment
+	looped        []loopPacket
+	settling      bool
+	fragmentID    uint32
+	fragments     reassembler
+	fragmentPlace int32
+	errors        errorLimit
+	stats         Stats
 }
 
 // HostConfig is what a Host is made with.
@@ -112,6 +115,7 @@ func NewHost(now time.Time, c HostConfig) *Host {
 		h.conns.key[i] = mix(binary.LittleEndian.Uint64(half)^uint64(i+1)*0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
 	}
 	h.waits.key = h.conns.key
+	h.errors.Seed = h.conns.key[0]
 	for i, l := range c.Links {
 		h.links = append(h.links, newAttachment(i, l))
 	}

@@ -66,6 +66,10 @@ func (h *Host) sendICMP(now time.Time, link int16, to *wire.IP, m *wire.ICMP) {
 // does not define a single host". Of these, only the first can have come so far.
 // https://www.rfc-editor.org/rfc/rfc1122#section-3.2.2
 func (h *Host) sendError(now time.Time, link int16, to *wire.IP, kind wire.ICMPKind, packet []byte) {
+	if !h.errors.allow(now, to.Src) {
+		h.stats.Drops.RateLimited++
+		return
+	}
 	h.sendICMP(now, link, to, &wire.ICMP{Kind: kind, Quote: packet})
 }
 

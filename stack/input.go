@@ -21,10 +21,51 @@ func (h *Host) arrive(now time.Time, link int16, p *wire.Packet) {
 		return
 	}
 	if ip.IsFragment() {
-		h.stats.Drops.Fragments++
+		h.arriveInPart(now, link, &ip, p)
 		return
 	}
 	h.deliver(now, link, &ip, body, p)
+}
+
+// arriveInPart keeps a fragment until the others have come.
+func (h *Host) arriveInPart(now time.Time, link int16, ip *wire.IP, p *wire.Packet) {
+	b, fate := h.fragments.add(now, p.Head, ip)
+	switch fate {
+	case kept, repeated:
+		h.alarms.set((*fragmentEnd)(h), h.clock(h.fragments.deadline()))
+		return
+	case whole:
+	default:
+		h.stats.Drops.Fragments++
+		return
+	}
+	ipWhole, body, ok := wire.ParseIP(b)
+	if !ok || ipWhole.IsFragment() {
+		h.stats.Drops.Fragments++
+		return
+	}
+	h.deliver(now, link, &ipWhole, body, &wire.Packet{Head: b})
+}
+
+// fragmentEnd is the sleeper for packets of which fragments are missing.
+type fragmentEnd Host
+
+func (e *fragmentEnd) place() *int32 { return &e.fragmentPlace }
+
+func (e *fragmentEnd) wake(at int64) {
+	h := (*Host)(e)
+	now := h.time(at)
+	h.fragments.expire(now, func(quote []byte) {
+		h.stats.Drops.Fragments++
+		if ip, _, ok := wire.ParseQuotedIP(quote); ok && ip.Protocol != wire.ProtocolICMP && ip.Protocol != wire.ProtocolICMPv6 {
+			if link, _, ok := h.route(ip.Src); ok {
+				h.sendError(now, link, &ip, wire.ReassemblyTimeout, quote)
+			}
+		}
+	})
+	if d := h.fragments.deadline(); !d.IsZero() {
+		h.alarms.set(e, h.clock(d))
+	}
 }
 
 // deliver gives a whole packet to the protocol it is of.

@@ -122,7 +122,7 @@ func (m *ICMP) QuotedUDP() (q Quoted, ok bool) {
 }
 
 func (m *ICMP) quoted(protocol uint8) (q Quoted, ok bool) {
-	h, rest, ok := parseQuotedIP(m.Quote)
+	h, rest, ok := ParseQuotedIP(m.Quote)
 	if !ok || h.Protocol != protocol || h.FragmentOffset != 0 || len(rest) < 8 {
 		return Quoted{}, false
 	}
@@ -133,9 +133,10 @@ func (m *ICMP) quoted(protocol uint8) (q Quoted, ok bool) {
 	}, true
 }
 
-// parseQuotedIP is ParseIP for a packet that was cut short, and whose header
-// checksum routers may have left stale.
-func parseQuotedIP(b []byte) (h IP, payload []byte, ok bool) {
+// ParseQuotedIP is ParseIP for a packet that was cut short, as ICMP errors quote
+// it, and whose header checksum routers may have left stale. Of an IPv4 header, it
+// reads addresses, protocol and fragment offset only.
+func ParseQuotedIP(b []byte) (h IP, payload []byte, ok bool) {
 	if len(b) < ipv4HeaderLen {
 		return IP{}, nil, false
 	}
