@@ -23,7 +23,7 @@ func TestInteropClient(t *testing.T) {
 	}
 	p := join(t, plug{})
 	families(t, func(t *testing.T, kernel, _ netip.Addr) {
-		s := p.serveKernel(t, kernel, fastopen.ListenConfig{}).serve(echo)
+		s := serveKernel(t, kernel, fastopen.ListenConfig{}).serve(echo)
 		before := p.kernel.Counters(t)
 		wantOutcome(t, "first", ask(t, p.dialStack, s.address(), "first"), tfo.CookieRequested)
 		wantOutcome(t, "second", ask(t, p.dialStack, s.address(), "second"), tfo.DataAccepted)
@@ -47,8 +47,8 @@ func TestInteropServer(t *testing.T) {
 			echo(c)
 		})
 		before, then := p.kernel.Counters(t), p.stack.Stats().FastOpen
-		wantOutcome(t, "first", ask(t, p.dialKernel, s.address(), "first"), tfo.CookieRequested)
-		wantOutcome(t, "second", ask(t, p.dialKernel, s.address(), "second"), tfo.DataAccepted)
+		wantOutcome(t, "first", ask(t, dialKernel, s.address(), "first"), tfo.CookieRequested)
+		wantOutcome(t, "second", ask(t, dialKernel, s.address(), "second"), tfo.DataAccepted)
 		if a, b := <-early, <-early; a || !b {
 			t.Errorf("data came early: %v, %v", a, b)
 		}
@@ -84,11 +84,11 @@ func TestInteropOneRoundTrip(t *testing.T) {
 					c.Close()
 				}
 				var s *server
-				dial := p.dialKernel
+				dial := dialKernel
 				if x.client == sim.AtoB {
 					s = p.serveStack(t, ours, tfo.ListenConfig{Queue: 10})
 				} else {
-					s, dial = p.serveKernel(t, kernel, fastopen.ListenConfig{}), p.dialStack
+					s, dial = serveKernel(t, kernel, fastopen.ListenConfig{}), p.dialStack
 				}
 				s.serve(answer)
 				talk := func(request string) tfo.Outcome {
@@ -123,7 +123,7 @@ func TestInteropWrongCookie(t *testing.T) {
 	families(t, func(t *testing.T, kernel, ours netip.Addr) {
 		t.Run("kernel server", func(t *testing.T) {
 			p.kernel.Sysctl(t, "net.ipv4.tcp_fastopen_key", "1-2-3-4")
-			s := p.serveKernel(t, kernel, fastopen.ListenConfig{}).serve(echo)
+			s := serveKernel(t, kernel, fastopen.ListenConfig{}).serve(echo)
 			wantOutcome(t, "first", ask(t, p.dialStack, s.address(), "first"), tfo.CookieRequested)
 			p.kernel.Sysctl(t, "net.ipv4.tcp_fastopen_key", "5-6-7-8")
 			before := p.kernel.Counters(t)
@@ -134,11 +134,11 @@ func TestInteropWrongCookie(t *testing.T) {
 		t.Run("kernel client", func(t *testing.T) {
 			ring := tfo.NewKeyring(tfo.NewKeys(tfo.Key{1}))
 			s := p.serveStack(t, ours, tfo.ListenConfig{Queue: 10, Keys: ring}).serve(echo)
-			wantOutcome(t, "first", ask(t, p.dialKernel, s.address(), "first"), tfo.CookieRequested)
+			wantOutcome(t, "first", ask(t, dialKernel, s.address(), "first"), tfo.CookieRequested)
 			ring.Set(tfo.NewKeys(tfo.Key{2}))
 			before := p.kernel.Counters(t)
-			wantOutcome(t, "another key", ask(t, p.dialKernel, s.address(), "second"), tfo.FellBack)
-			wantOutcome(t, "its cookie", ask(t, p.dialKernel, s.address(), "third"), tfo.DataAccepted)
+			wantOutcome(t, "another key", ask(t, dialKernel, s.address(), "second"), tfo.FellBack)
+			wantOutcome(t, "its cookie", ask(t, dialKernel, s.address(), "third"), tfo.DataAccepted)
 			wantCounters(t, "both", p.kernel.Counters(t).Since(before), netns.Counters{"TCPFastOpenActiveFail": 1, "TCPFastOpenActive": 1})
 		})
 	})
@@ -152,7 +152,7 @@ func TestInteropServerWithout(t *testing.T) {
 	}
 	p := join(t, plug{})
 	families(t, func(t *testing.T, kernel, ours netip.Addr) {
-		s := p.serveKernel(t, kernel, fastopen.ListenConfig{Queue: -1}).serve(echo)
+		s := serveKernel(t, kernel, fastopen.ListenConfig{Queue: -1}).serve(echo)
 		wantOutcome(t, "kernel server", ask(t, p.dialStack, s.address(), "first"), tfo.CookieRequested)
 		// With a cookie of nobody's, data goes into the SYN, and again after it.
 		cookie, _ := tfo.CookieFrom([]byte("nobody's"))
@@ -161,9 +161,9 @@ func TestInteropServerWithout(t *testing.T) {
 
 		with := p.serveStack(t, ours, tfo.ListenConfig{Queue: 10}).serve(echo)
 		without := p.serveStack(t, ours, tfo.ListenConfig{}).serve(echo)
-		wantOutcome(t, "stack server", ask(t, p.dialKernel, with.address(), "first"), tfo.CookieRequested)
+		wantOutcome(t, "stack server", ask(t, dialKernel, with.address(), "first"), tfo.CookieRequested)
 		before := p.kernel.Counters(t)
-		wantOutcome(t, "stack server", ask(t, p.dialKernel, without.address(), "second"), tfo.FellBack)
+		wantOutcome(t, "stack server", ask(t, dialKernel, without.address(), "second"), tfo.FellBack)
 		wantCounters(t, "data refused", p.kernel.Counters(t).Since(before), netns.Counters{"TCPFastOpenActiveFail": 1, "TCPFastOpenActive": 0})
 	})
 }

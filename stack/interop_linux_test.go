@@ -133,7 +133,7 @@ func (p *pair) serveStack(t *testing.T, a netip.Addr, c tfo.ListenConfig) *serve
 }
 
 // serveKernel listens on the kernel.
-func (p *pair) serveKernel(t *testing.T, a netip.Addr, lc fastopen.ListenConfig) *server {
+func serveKernel(t *testing.T, a netip.Addr, lc fastopen.ListenConfig) *server {
 	t.Helper()
 	l, err := lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(a, 0).String())
 	if err != nil {
@@ -197,7 +197,7 @@ func (p *pair) dialStack(ctx context.Context, address string, early []byte) (fas
 }
 
 // dialKernel is the kernel's. What it remembers itself is not to count.
-func (p *pair) dialKernel(ctx context.Context, address string, early []byte) (fastConn, error) {
+func dialKernel(ctx context.Context, address string, early []byte) (fastConn, error) {
 	d := fastopen.Dialer{Cache: new(tfo.Cache), FallbackDelay: -1}
 	c, err := d.DialEarly(ctx, "tcp", address, early)
 	if err != nil {
