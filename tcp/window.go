@@ -19,9 +19,15 @@ func (c *Conn) announce() uint16 {
 		wnd := min((edge-c.rcv.nxt)>>c.rcv.scale, 65535) << c.rcv.scale
 		c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt+wnd)
 	}
-	// Up, so that rounding does not take back what was announced.
+	// Up, so that rounding does not take back what was announced. What is
+	// announced thereby is taken when it comes: a peer that fills the window to
+	// its last byte would otherwise send that again and again.
 	wnd := c.rcv.edge - c.rcv.nxt
-	return uint16(min((wnd+1<<c.rcv.scale-1)>>c.rcv.scale, 65535))
+	field := min((wnd+1<<c.rcv.scale-1)>>c.rcv.scale, 65535)
+	if !c.is(finTaken) {
+		c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt+field<<c.rcv.scale)
+	}
+	return uint16(field)
 }
 
 func (c *Conn) freeSpace() uint32 { return uint32(max(int(c.rcv.limit)-c.in.n, 0)) }
