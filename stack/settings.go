@@ -223,3 +223,6 @@ func (h *Host) Cache() *tfo.Cache { return h.cache }
 
 // everyone is the prefixes that hold all addresses.
 var everyone = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+
+// ForgetFailures forgets where Fast Open has failed, and keeps the cookies.
+func (h *Host) ForgetFailures() { h.cache.ForgetFailures() }

@@ -17,7 +17,10 @@ import (
 // Called again it returns EALREADY while the connection opens, then nil once, and
 // EISCONN from then on; or what the attempt has failed with.
 func (s *Socket) Connect(now time.Time, remote netip.AddrPort) error {
-	if err := s.connectable(); err != nil {
+	switch err := s.connectable(); {
+	case err == errAlreadyOpen:
+		return nil
+	case err != nil:
 		return err
 	}
 	remote, err := checkRemote(remote)

@@ -168,6 +168,13 @@ func (c *Cache) Forget() {
 	c.failures = lru[failingPath, failure]{}
 }
 
+// ForgetFailures forgets what failed, and keeps what is known.
+func (c *Cache) ForgetFailures() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failures = lru[failingPath, failure]{}
+}
+
 // ForgetPartition forgets everything in one partition.
 func (c *Cache) ForgetPartition(partition string) {
 	c.mu.Lock()
