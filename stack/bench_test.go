@@ -25,7 +25,7 @@ var pipes = []struct {
 // established returns n connections of a to b.
 func established(b *testing.B, c link.PipeConfig, n int) (clients, servers []net.Conn) {
 	b.Helper()
-	x, y := pair(b, c, stack.Config{}, stack.Config{})
+	x, y := ends(b, c, stack.Config{}, stack.Config{})
 	l, err := y.Listen("tcp", serverAddr4+":80")
 	if err != nil {
 		b.Fatal(err)
@@ -124,7 +124,7 @@ func BenchmarkConnect(b *testing.B) {
 		b.Run(fmt.Sprint(at), func(b *testing.B) {
 			set := stack.Settings{LowPort: 1024, HighPort: 65535}
 			set.TCP.TimeWait = time.Second
-			x, y := pair(b, link.PipeConfig{Offload: true}, stack.Config{Settings: set}, stack.Config{Settings: set})
+			x, y := ends(b, link.PipeConfig{Offload: true}, stack.Config{Settings: set}, stack.Config{Settings: set})
 			l, err := y.Listen("tcp", serverAddr4+":80")
 			if err != nil {
 				b.Fatal(err)
@@ -144,7 +144,7 @@ func BenchmarkConnect(b *testing.B) {
 			for i := range at {
 				work.Go(func() {
 					for range b.N/at + btoi(i < b.N%at) {
-						if err := ask(x); err != nil {
+						if err := request(x); err != nil {
 							b.Error(err)
 							return
 						}
@@ -166,7 +166,7 @@ func serve(c net.Conn) {
 	}
 }
 
-func ask(t *stack.Stack) error {
+func request(t *stack.Stack) error {
 	c, err := t.Dial("tcp", serverAddr4+":80")
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func ask(t *stack.Stack) error {
 // with everything.
 func TestIdleSize(t *testing.T) {
 	const n = 10_000
-	x, y := pair(t, link.PipeConfig{Offload: true}, stack.Config{}, stack.Config{})
+	x, y := ends(t, link.PipeConfig{Offload: true}, stack.Config{}, stack.Config{})
 	l, err := y.Listen("tcp", serverAddr4+":80")
 	if err != nil {
 		t.Fatal(err)

@@ -162,7 +162,8 @@ func (h *Host) receive(now time.Time, link int16, s *wire.Segment) {
 		}
 		return
 	}
-	if w, ok := h.waits.get(&f); ok {
+	w, waits := h.waits.get(&f)
+	if waits {
 		reply, send, reuse := w.Receive(now, h.config(variant{link: link}), s)
 		if send {
 			h.transmit(link, &reply)
@@ -173,7 +174,7 @@ func (h *Host) receive(now time.Time, link int16, s *wire.Segment) {
 		h.endWait(w)
 	}
 	if l := h.listener(s.Dst); l != nil {
-		l.arrive(now, link, s)
+		l.arrive(now, link, s, w)
 		return
 	}
 	h.stats.Drops.NoSocket++
@@ -202,15 +203,22 @@ func (h *Host) listener(a netip.AddrPort) *Socket {
 	return h.listeners[netip.AddrPortFrom(netip.Addr{}, a.Port())]
 }
 
-// arrive takes a segment for no connection, at a listener.
-func (l *Socket) arrive(now time.Time, link int16, s *wire.Segment) {
+// arrive takes a segment for no connection, at a listener; w is not nil if there was
+// one lately, which s may open anew.
+func (l *Socket) arrive(now time.Time, link int16, s *wire.Segment, w *waiting) {
 	h, machine := l.host, l.ext.listener
 	if s.Flags.Has(wire.SYN) && h.conns.n >= h.settings.maxSockets() {
 		h.stats.Drops.TooManySockets++
 		return
 	}
 	machine.SetConfig(h.config(l.ext.variant(link)))
-	if c := machine.Receive(now, s); c != nil {
+	var c *tcp.Conn
+	if w != nil {
+		c = machine.Reopen(now, &w.Wait, s)
+	} else {
+		c = machine.Receive(now, s)
+	}
+	if c != nil {
 		h.stats.Accepted++
 		child := &Socket{host: h, conn: c, parent: l, link: link, flags: passive}
 		l.inherit(now, child)

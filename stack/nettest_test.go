@@ -17,7 +17,7 @@ func TestNetConn(t *testing.T) {
 		for family, addr := range map[string]string{"IPv4": serverAddr4, "IPv6": serverAddr6} {
 			t.Run(name+"/"+family, func(t *testing.T) {
 				nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
-					a, b := pair(t, pipe, stack.Config{}, stack.Config{})
+					a, b := ends(t, pipe, stack.Config{}, stack.Config{})
 					return connect(t, a, b, net.JoinHostPort(addr, "80"))
 				})
 			})
@@ -25,7 +25,7 @@ func TestNetConn(t *testing.T) {
 	}
 	t.Run("itself", func(t *testing.T) {
 		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
-			a, _ := pair(t, link.PipeConfig{}, stack.Config{}, stack.Config{})
+			a, _ := ends(t, link.PipeConfig{}, stack.Config{}, stack.Config{})
 			return connect(t, a, a, "127.0.0.1:80")
 		})
 	})

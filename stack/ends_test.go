@@ -20,8 +20,8 @@ const (
 	serverAddr4, serverAddr6 = "10.0.0.2", "fd00::2"
 )
 
-// pair is two stacks at the ends of a pipe. Call its close before a bubble ends.
-func pair(t testing.TB, c link.PipeConfig, client, server stack.Config) (a, b *stack.Stack) {
+// ends is two stacks at the ends of a pipe. Call its close before a bubble ends.
+func ends(t testing.TB, c link.PipeConfig, client, server stack.Config) (a, b *stack.Stack) {
 	t.Helper()
 	la, lb, err := link.NewPipe(c)
 	if err != nil {
