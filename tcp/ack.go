@@ -140,6 +140,7 @@ func (c *Conn) acknowledge(t instant, s *wire.Segment, ack uint32, windowChanged
 	if a.d.hasOld && before(a.d.oldest, oldHigh) {
 		c.rack.reordering()
 	}
+	c.delivered += c.segments(a.d.bytes)
 	c.sampleRTT(&a)
 	if !c.is(useSACK) {
 		a.duplicates = c.countDuplicates(s, advanced, windowChanged)

@@ -53,6 +53,9 @@ type Config struct {
 	NoWindowScale bool // do not offer window scaling: RFC 7323
 	ECN           bool // offer and accept explicit congestion notification: RFC 3168
 
+	// AcceptNoTimestamp takes segments that lack the timestamps which were
+	// agreed on, as Linux does. RFC 7323 says that they SHOULD be dropped.
+	AcceptNoTimestamp bool
 	// TimestampTick is the resolution of our timestamp clock, between 1 µs
 	// and 1 s. If zero, 1 ms.
 	TimestampTick time.Duration
@@ -140,6 +143,9 @@ type FastOpenClient struct {
 	// IgnoreFailures neither reads nor writes the memory of what failed on a
 	// path, as Linux. RFC 7413 says a client MUST keep it.
 	IgnoreFailures bool
+	// IgnoreRTT sends the first SYN again after InitialRTO, whatever a round
+	// trip to the destination has taken before, as Linux does.
+	IgnoreRTT bool
 	// AbortOnError ends the attempt when a SYN that used Fast Open is
 	// answered by a reset or an ICMP error, as Linux does, instead of trying
 	// once more without Fast Open.

@@ -58,6 +58,8 @@ type Conn struct {
 	tries     uint8 // SYNs or SYN-ACKs sent
 	probes    uint8 // zero-window or keepalive probes without an answer
 	userLimit time.Duration
+	delivered uint32  // segments the peer has acknowledged, the SYN included
+	resent    uint32  // segments sent again
 	stalled   instant // since when nothing was acknowledged although something is out
 }
 
@@ -222,6 +224,8 @@ type Info struct {
 	ReceiveWindow    uint32
 	Unread           int    // bytes received and not read
 	Unacked          uint32 // bytes sent and not acknowledged
+	Sacked, Lost     uint32 // of these, what the peer has all the same, and what is taken for lost
+	Resent           uint32 // of these, what was lost and is under way again
 	Unsent           int    // bytes written and not sent
 	Retransmits      uint8  // timeouts in a row
 	Backoff          uint8
@@ -229,6 +233,8 @@ type Info struct {
 	ECN, Scaled      bool
 	Recovering       bool
 	ReceiveLimit     uint32 // bytes kept unread at most
+	Delivered        uint32 // segments the peer has acknowledged, the SYN with its data as one
+	TotalResent      uint32 // segments sent again, SYNs too
 }
 
 // Info tells how the connection does.
@@ -242,6 +248,8 @@ func (c *Conn) Info() Info {
 		SACK: c.is(useSACK), Timestamps: c.is(useTimestamps), ECN: c.is(useECN), Scaled: c.is(useScale),
 		Recovering:   c.recovery.phase == recovering || c.recovery.phase == timedOut,
 		ReceiveLimit: c.rcv.limit,
+		Sacked:       c.board.sackedBytes, Lost: c.board.lostBytes, Resent: c.board.pendingBytes,
+		Delivered: c.delivered, TotalResent: c.resent,
 	}
 }
 

@@ -48,6 +48,13 @@ func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
 		}
 		return
 	}
+	if o := &s.Options; acks && !s.Flags.Has(wire.RST) && o.Timestamps && !c.cfg.NoTimestamps &&
+		o.TSEcr != 0 && !between(o.TSEcr, c.tsval(1), c.tsval(t)) {
+		// An echo of what we never said: this answers an earlier
+		// connection of the same name, or was guessed. As Linux has it.
+		c.bareReset(s.Ack)
+		return
+	}
 	// Second, the RST bit.
 	if s.Flags.Has(wire.RST) {
 		// After falling back, one that acknowledges data as well is a copy
@@ -119,6 +126,7 @@ func (c *Conn) handshakeDone(t instant) {
 	c.timers.stop(timerHandshake)
 	c.due &^= dueHandshake
 	c.set(confirmed)
+	c.delivered++
 	c.events |= EventConfirmed | EventWritable
 	c.tries, c.retries, c.rtt.backoff = 0, 0, 0
 	c.keepaliveHeard(t)

@@ -184,7 +184,7 @@ func (c *Conn) planSYN(now time.Time, early int) {
 	var e tfo.Entry
 	if c.cfg.Cache != nil {
 		e = c.cfg.Cache.Lookup(now, c.path())
-		if e.RTT > 0 {
+		if e.RTT > 0 && !f.IgnoreRTT {
 			c.rtt.seed(e.RTT)
 		}
 		d.mss, d.rtt = e.MSS, e.RTT

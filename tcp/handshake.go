@@ -21,7 +21,9 @@ func (c *Conn) sendHandshake(t instant) wire.Segment {
 		c.due &^= dueAck
 		c.timers.stop(timerAck)
 	}
-	c.tries++
+	if c.tries++; c.tries > 1 {
+		c.resent++
+	}
 	c.timers.set(timerHandshake, t.add(c.handshakeTimeout()))
 	return s
 }
@@ -69,6 +71,10 @@ func (c *Conn) synSegment(t instant) wire.Segment {
 func (c *Conn) synOptions() (o wire.Options) {
 	o.MSS = c.cfg.mtuMSS(c.local.Addr().Is4())
 	if c.state == SynSent {
+		if c.pmtu.mss != 0 {
+			// The path is narrow, most likely the other way as well.
+			o.MSS = min(o.MSS, c.pmtu.mss)
+		}
 		o.SACKPermitted = !c.cfg.NoSACK
 		o.Timestamps = !c.cfg.NoTimestamps
 		if !c.cfg.NoWindowScale {

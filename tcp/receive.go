@@ -135,7 +135,7 @@ func (c *Conn) checkTimestamp(t instant, s *wire.Segment) bool {
 		// "If a non-<RST> segment is received without a TSopt, a TCP
 		// SHOULD silently drop the segment."
 		// https://www.rfc-editor.org/rfc/rfc7323#section-3.2
-		return s.Flags.Has(wire.SYN)
+		return s.Flags.Has(wire.SYN) || c.cfg.AcceptNoTimestamp
 	}
 	if !before(s.Options.TSVal, c.rcv.recent) || t.sub(c.rcv.recentAt) > pawsIdle {
 		return true

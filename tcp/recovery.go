@@ -22,19 +22,18 @@ const (
 // recovery is an episode of loss: how fast to send in it, and how to take it
 // back if nothing was lost.
 type recovery struct {
-	phase phase
-	frto  frtoStep // RFC 5682
-	force bool     // the first retransmission of an episode goes out whatever the window
-	point uint32   // RecoveryPoint: the episode ends when this is acknowledged
+	phase             phase
+	frto              frtoStep // RFC 5682
+	force             bool     // the first retransmission of an episode goes out whatever the window
+	undoable, stamped bool
+	point             uint32 // RecoveryPoint: the episode ends when this is acknowledged
 	// Proportional rate reduction, in bytes.
 	fs             uint32 // RecoverFS
 	delivered, out uint32 // prr_delivered, prr_out
 	// Undo.
-	undoable bool
-	stamp    uint32 // TSval of the first retransmission: Eifel, RFC 3522
-	stamped  bool
-	resent   int32 // bytes sent again and not yet reported as duplicates: RFC 3708
-	before   *saved
+	stamp  uint32 // TSval of the first retransmission, if stamped: Eifel, RFC 3522
+	resent int32  // bytes sent again and not yet reported as duplicates: RFC 3708
+	before *saved
 }
 
 // enter starts an episode.

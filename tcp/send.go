@@ -93,7 +93,7 @@ func (c *Conn) resendLost(t instant) (wire.Segment, bool) {
 	// Beyond the window there is no point, but the first byte outstanding is
 	// sent all the same: it is the probe of a window that was taken back.
 	if e.start != c.snd.una {
-		edge := c.snd.una + c.snd.wnd
+		edge := c.windowEdge()
 		if !before(e.start, edge) {
 			return wire.Segment{}, false
 		}
@@ -108,12 +108,19 @@ func (c *Conn) resend(t instant, s *wire.Segment, start, n uint32) {
 	c.fill(s, start, n)
 	c.stamp(t, s)
 	c.board.resend(t, start, start+n)
+	c.resent += c.segments(n)
 	c.recovery.sent(n)
 	c.recovery.retransmitted(n, c.tsval(t))
 	c.snd.lastData = t
 	if c.timers[timerRetransmit] == 0 {
 		c.armRetransmit(t)
 	}
+}
+
+// segments is how many segments n bytes are.
+func (c *Conn) segments(n uint32) uint32 {
+	mss := max(c.segmentSize(), 1)
+	return (n + mss - 1) / mss
 }
 
 // sendNew sends data for the first time, and the FIN.
@@ -197,7 +204,7 @@ func (c *Conn) allowed(t instant, avail, mss uint32, probing bool) (uint32, bool
 	if flight+want > c.cc.cwnd && flight > 0 && !probing {
 		return 0, false
 	}
-	usable := int32(c.snd.una + c.snd.wnd - c.snd.nxt)
+	usable := int32(c.windowEdge() - c.snd.nxt)
 	if usable < int32(want) {
 		return c.silly(t, usable)
 	}
@@ -286,10 +293,20 @@ func (c *Conn) room(s *wire.Segment) uint32 {
 	return uint32(max(int(c.snd.mss)-s.Options.Len(), 8))
 }
 
+// windowEdge is the first number that the peer's window has no room for. Our SYN,
+// as long as it is not acknowledged, takes no room.
+func (c *Conn) windowEdge() uint32 {
+	edge := c.snd.una + c.snd.wnd
+	if c.snd.una == c.snd.iss {
+		edge++
+	}
+	return edge
+}
+
 // bareSeq is the sequence number of a segment without data: SND.NXT, unless the
 // peer has taken back the window it lies in and would not accept it.
 func (c *Conn) bareSeq() uint32 {
-	if edge := c.snd.una + c.snd.wnd; before(edge, c.snd.nxt) && c.snd.wnd != 0 {
+	if edge := c.windowEdge(); before(edge, c.snd.nxt) && c.snd.wnd != 0 {
 		return edge
 	}
 	return c.snd.nxt
