@@ -66,10 +66,10 @@ type Settings struct {
 func LinuxSettings() Settings {
 	return Settings{
 		TCP: tcp.Config{
-			SYNLinear: 4, SYNRetries: 6, SYNACKRetries: 5,
+			SYNLinear: 4, SYNRetries: 6, SYNACKRetries: 5, AcceptNoTimestamp: true,
 			ReceiveBuffer: 64 << 10, MaxReceiveBuffer: 6 << 20,
 			Client: tcp.FastOpenClient{
-				InterfaceMSS: true, RetryExperimental: true, IgnoreFailures: true, AbortOnError: true,
+				InterfaceMSS: true, RetryExperimental: true, IgnoreFailures: true, IgnoreRTT: true, AbortOnError: true,
 			},
 		},
 		FastOpen: FastOpenClient,
