@@ -25,6 +25,7 @@ var edges = map[string][]string{
 	"tcp":              {"tfo", "wire"},
 	"stack":            {"tfo", "wire", "tcp"},
 	"link":             {"wire", "golang.org/x/sys"},
+	"link/wg":          {"link", "stack", "tfo", "wire", "golang.zx2c4.com/wireguard"},
 	"sim":              {"tfo", "wire", "tcp", "link", "golang.org/x/sys"},
 	"sim/torture":      {"sim", "tcp", "tfo"},
 	"sim/throughput":   {"sim", "tcp"},

@@ -25,7 +25,7 @@ type joining struct {
 	size    int    // data in each segment
 	next    uint32 // sequence number that would follow
 	open    bool   // another may still be joined
-	moved   bool   // Head has room for 64 KiB
+	limit   int    // how long Head can become; 0 before that is known
 }
 
 const (
@@ -113,10 +113,13 @@ func (j *Joiner) merge(batch []wire.Packet, p *wire.Packet, f joining) bool {
 	}
 	first := &batch[g.at]
 	seq := binary.BigEndian.Uint32(p.Head[f.start+4:])
-	if seq != g.next || f.data > g.size || g.headers+g.data+f.data > maxPacket || !sameHeaders(first.Head, p.Head, g) || g.headers != f.headers {
+	if seq != g.next || f.data > g.size || !sameHeaders(first.Head, p.Head, g) || g.headers != f.headers {
 		return false
 	}
-	if !g.moved && !j.room(first, g) {
+	if g.limit == 0 {
+		j.room(first, g)
+	}
+	if len(first.Head)+f.data > g.limit {
 		return false
 	}
 	first.Head = append(first.Head, p.Head[f.headers:]...)
@@ -145,23 +148,21 @@ func (j *Joiner) shut(batch []wire.Packet, p *wire.Packet) {
 	}
 }
 
-// room makes the first packet's memory long enough.
-func (j *Joiner) room(first *wire.Packet, g *joining) bool {
-	g.moved = true
-	if cap(first.Head) >= maxPacket {
-		return true
+// room makes the first packet's memory long enough, if it can.
+func (j *Joiner) room(first *wire.Packet, g *joining) {
+	g.limit = min(cap(first.Head), maxPacket)
+	if g.limit >= maxPacket/2 {
+		return
 	}
 	if j.arena == nil {
 		j.arena = make([]byte, joinArena)
 	}
-	if j.used+maxPacket > len(j.arena) {
-		g.open = false
-		return false
+	if len(j.arena)-j.used >= maxPacket {
+		room := j.arena[j.used : j.used : j.used+maxPacket]
+		first.Head = append(room, first.Head...)
+		j.used += maxPacket
+		g.limit = maxPacket
 	}
-	room := j.arena[j.used : j.used : j.used+maxPacket]
-	first.Head = append(room, first.Head...)
-	j.used += maxPacket
-	return true
 }
 
 // finish writes the lengths of a packet that others were joined to.
