@@ -1,12 +1,14 @@
 package stack_test
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 
 	"github.com/fastopen-go/fastopen"
 	"github.com/fastopen-go/fastopen/link"
 	"github.com/fastopen-go/fastopen/stack"
+	"github.com/fastopen-go/fastopen/tfo"
 )
 
 var (
@@ -46,3 +48,9 @@ func ends(t testing.TB, c link.PipeConfig, client, server stack.Config) (a, b *s
 	})
 	return a, b
 }
+
+var ctx = context.Background()
+
+func parse(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func listenFast(queue int) tfo.ListenConfig { return tfo.ListenConfig{Queue: queue} }
