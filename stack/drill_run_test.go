@@ -470,7 +470,7 @@ func (d *drill) sysctl(name, value string) {
 	case "net.ipv4.tcp_sack":
 		set.TCP.NoSACK = n == 0
 	case "net.ipv4.tcp_ecn":
-		set.TCP.ECN = n == 1
+		set.TCP.ECN, set.TCP.AcceptECN = n == 1, n == 2
 	case "net.ipv4.tcp_syn_retries":
 		set.TCP.SYNRetries = int(n)
 	case "net.ipv4.tcp_synack_retries":

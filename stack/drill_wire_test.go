@@ -30,8 +30,7 @@ type drillSegment struct {
 const drillFlags = "FSRP.UEW"
 
 func (s *drillSegment) flagText() (text string) {
-	// packetdrill's order: S F R P . E W
-	for _, f := range "SFRP.EW" {
+	for _, f := range "SFRPEW." {
 		if s.flags&(1<<strings.IndexRune(drillFlags, f)) != 0 {
 			text += string(f)
 		}

@@ -34,7 +34,9 @@ func (h *Host) receiveError(now time.Time, m *wire.ICMP) {
 	if q, ok := m.QuotedTCP(); ok {
 		f := flowOf(q.Src, q.Dst)
 		if s, ok := h.conns.get(&f); ok {
-			s.conn.ICMP(now, m, q)
+			if !s.conn.ICMP(now, m, q) {
+				h.stats.Drops.OutOfWindowICMP++
+			}
 			s.noteSoft()
 			h.touch(s)
 			return

@@ -41,6 +41,7 @@ type Drops struct {
 	BadUDP           uint64
 	BadICMP          uint64
 	BadICMPQuote     uint64 // errors about nothing that the host has sent
+	OutOfWindowICMP  uint64 // errors about data that is not on its way any more, or never was
 	UnknownProtocol  uint64
 	Fragments        uint64 // fragments that could not be put together
 	NoSocket         uint64 // segments and datagrams to a port that nobody has

@@ -52,6 +52,7 @@ type Config struct {
 	NoTimestamps  bool // do not offer timestamps: RFC 7323
 	NoWindowScale bool // do not offer window scaling: RFC 7323
 	ECN           bool // offer and accept explicit congestion notification: RFC 3168
+	AcceptECN     bool // accept it and do not offer it, as Linux does unless told otherwise
 
 	// AcceptNoTimestamp takes segments that lack the timestamps which were
 	// agreed on, as Linux does. RFC 7323 says that they SHOULD be dropped.
@@ -156,6 +157,9 @@ type FastOpenClient struct {
 type FastOpenServer struct {
 	// Keys mint and check cookies. If nil, there are no cookies.
 	Keys *tfo.Keyring
+	// Cookie makes the cookies of this listener in place of Keys, for other
+	// functions than those of package tfo. It must not depend on time.
+	Cookie func(client, server netip.Addr) tfo.Cookie
 	// MaxPending is how many connections may be in use before their
 	// handshake is complete. If zero, Fast Open is off: a listener turns it
 	// on by saying how much it bears.

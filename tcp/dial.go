@@ -207,7 +207,7 @@ func (c *Conn) takeSYN(t instant, s *wire.Segment, server bool) {
 	}
 	// A SYN with ECE and CWR offers ECN; a SYN-ACK with ECE alone accepts it.
 	// https://www.rfc-editor.org/rfc/rfc3168#section-6.1.1
-	if c.cfg.ECN && s.Flags.Has(wire.ECE) && s.Flags.Has(wire.CWR) == server {
+	if (c.cfg.ECN || c.cfg.AcceptECN && server) && s.Flags.Has(wire.ECE) && s.Flags.Has(wire.CWR) == server {
 		c.set(useECN)
 	}
 	if !c.is(useScale) {

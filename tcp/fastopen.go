@@ -87,7 +87,7 @@ func (l *Listener) judge(now time.Time, s *wire.Segment) verdict {
 	if data {
 		v.status = tfo.FellBack
 	}
-	if o.HasFastOpen && !keys.IsZero() {
+	if o.HasFastOpen && (!keys.IsZero() || f.Cookie != nil) {
 		v = l.judgeCookie(keys, s)
 		if cookieless && f.WithholdCookies {
 			v.grant = false
@@ -111,12 +111,25 @@ func (l *Listener) judgeCookie(keys tfo.Keys, s *wire.Segment) verdict {
 	client, server := s.Src.Addr(), s.Dst.Addr()
 	asked := s.Options.FastOpen
 	// The answer is in the form of the question: requirement OPT-7.
-	fresh := tfo.Option{Form: asked.Form, Cookie: keys.Mint(client, server)}
+	fresh := tfo.Option{Form: asked.Form}
+	own := l.lc.FastOpen.Cookie
+	if own != nil {
+		fresh.Cookie = own(client, server)
+	} else {
+		fresh.Cookie = keys.Mint(client, server)
+	}
 	if asked.IsRequest() {
 		return verdict{grant: true, option: fresh, status: tfo.CookieRequested}
 	}
 	v := verdict{accept: true, status: tfo.DataAccepted, option: fresh}
-	switch keys.Check(client, server, asked.Cookie) {
+	match := tfo.NoMatch
+	switch {
+	case own == nil:
+		match = keys.Check(client, server, asked.Cookie)
+	case fresh.Cookie.Equal(asked.Cookie):
+		match = tfo.PrimaryMatch
+	}
+	switch match {
 	case tfo.PrimaryMatch:
 		v.grant = l.lc.FastOpen.AlwaysEcho
 	case tfo.BackupMatch:

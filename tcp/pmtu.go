@@ -18,14 +18,14 @@ type pathMTU struct {
 // ICMP takes an error about a segment that this connection sent. q is what the
 // error quotes.
 //
-// It counts only if the sequence number quoted is of data that is out and not yet
+// It is believed only if the sequence number quoted is of data that is out and not yet
 // acknowledged: an attacker off the path does not know it.
 // https://www.rfc-editor.org/rfc/rfc5927#section-4.1
-func (c *Conn) ICMP(now time.Time, m *wire.ICMP, q wire.Quoted) {
+func (c *Conn) ICMP(now time.Time, m *wire.ICMP, q wire.Quoted) (believed bool) {
 	t := c.clock(now)
 	if c.state == Closed || c.state == TimeWait || q.Src != c.local || q.Dst != c.remote ||
 		!between(q.Seq, c.snd.una, c.snd.nxt) {
-		return
+		return false
 	}
 	switch m.Kind {
 	case wire.PacketTooBig:
@@ -36,6 +36,7 @@ func (c *Conn) ICMP(now time.Time, m *wire.ICMP, q wire.Quoted) {
 	}
 	// "TCP implementations MUST silently discard any received ICMP Source
 	// Quench messages" (MUST-55); parameter problems and the rest are soft.
+	return true
 }
 
 // Soft is what ICMP has said since the last progress, ICMPOther for nothing. It is

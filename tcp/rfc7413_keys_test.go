@@ -71,6 +71,29 @@ func TestCookieExpiry(t *testing.T) {
 	}
 }
 
+// A listener's cookies may be made by another function than those of package tfo:
+// RFC 7413 section 4.1.2 leaves it to the server.
+func TestCookieFunction(t *testing.T) {
+	h := newHarness(t)
+	h.lc.FastOpen.Cookie = func(client, server netip.Addr) tfo.Cookie {
+		b := client.As4()
+		c, _ := tfo.CookieFrom(append(b[:], 0xab, 0xcd))
+		return c
+	}
+	h.lc.FastOpen.MaxPending, h.lc.FastOpen.MaxPendingPerPrefix = 10, -1
+	h.l = Listen(&h.cfg, h.lc, h.local)
+	right := h.lc.FastOpen.Cookie(clientAddr.Addr(), serverAddr.Addr()).Reveal()
+	for i, x := range []struct{ asked, want string }{
+		{"fo request", "S. 0:0(0) ack 1 <mss 1460,fo " + right + ">"},
+		{"fo " + right, "S. 0:0(0) ack 11 <mss 1460>"},
+		{"fo 0102030405060708", "S. 0:0(0) ack 1 <mss 1460,fo " + right + ">"},
+	} {
+		h.c, h.remote = nil, netip.AddrPortFrom(clientAddr.Addr(), uint16(i+1))
+		h.recv(0, "S 0:10(10) win 65535 <mss 1460,"+x.asked+">")
+		h.want(x.asked, x.want)
+	}
+}
+
 // Requirement KEY-4: a listener's own ring is used, live, and by it alone.
 func TestKEY4ListenerKeys(t *testing.T) {
 	h, other := newHarness(t), newHarness(t)
