@@ -3,6 +3,7 @@ package stack
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"time"
 
@@ -29,6 +30,7 @@ type Host struct {
 	woken    func(*Socket) // tells the shell that a socket's readiness has changed
 	shell    *Stack        // who has the lock, if anybody
 	epoch    time.Time     // the host's clock counts from here
+	now      time.Time     // of the call under way
 
 	links    []*attachment // the last is the loopback
 	loopback int16
@@ -86,6 +88,9 @@ type LinkConfig struct {
 	// Offload says that whoever takes the packets also takes such as are to
 	// be cut, with checksums that are only begun.
 	Offload bool
+	// Hardware is the link's own address, if packets on it are Ethernet
+	// frames: six bytes. The host then finds the neighbours.
+	Hardware net.HardwareAddr
 }
 
 // NewHost makes a host without addresses.
@@ -117,7 +122,11 @@ func NewHost(now time.Time, c HostConfig) *Host {
 	h.waits.key = h.conns.key
 	h.errors.Seed = h.conns.key[0]
 	for i, l := range c.Links {
-		h.links = append(h.links, newAttachment(i, l))
+		at := newAttachment(i, l)
+		if a, ok := hardwareOf(l.Hardware); ok {
+			at.ether = newEthernet(h, int16(i), a)
+		}
+		h.links = append(h.links, at)
 	}
 	h.loopback = int16(len(h.links))
 	h.links = append(h.links, newAttachment(len(h.links), LinkConfig{MTU: 65535, Offload: true}))
@@ -127,6 +136,7 @@ func NewHost(now time.Time, c HostConfig) *Host {
 // Receive takes packets that have come on a link, in their order. What they show
 // is the caller's again when it returns.
 func (h *Host) Receive(now time.Time, link int, batch []wire.Packet) {
+	h.now = now
 	for i := range batch {
 		h.arrive(now, int16(link), &batch[i])
 	}
@@ -150,6 +160,7 @@ func (h *Host) Deadline() time.Time {
 
 // Advance does what is due.
 func (h *Host) Advance(now time.Time) {
+	h.now = now
 	h.timers.run(h.clock(now))
 	h.alarms.run(h.clock(now))
 	h.settle(now)
@@ -173,7 +184,7 @@ func (h *Host) settle(now time.Time) {
 	if h.settling {
 		return
 	}
-	h.settling = true
+	h.settling, h.now = true, now
 	for {
 		for i := 0; i < len(h.touched); i++ {
 			s := h.touched[i]

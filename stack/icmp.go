@@ -107,7 +107,7 @@ func (h *Host) sendPart(i *attachment, ip *wire.IP, b []byte) {
 	p := i.next()
 	p.Head = ip.Append(p.Head, len(b))
 	p.Payload = b
-	h.queue(i)
+	h.queueTo(i, ip.Src, ip.Dst)
 	if i.n > 0 {
 		h.flushLink(i)
 	}

@@ -12,9 +12,20 @@ import (
 func (h *Host) arrive(now time.Time, link int16, p *wire.Packet) {
 	h.stats.PacketsIn++
 	h.stats.BytesIn += uint64(len(p.Head))
+	ether := h.links[link].ether
+	if ether != nil {
+		packet, ok := h.arriveFrame(ether, p)
+		if !ok {
+			return
+		}
+		p = &packet
+	}
 	ip, body, ok := wire.ParseIP(p.Head)
 	if !ok {
 		h.stats.Drops.Malformed++
+		return
+	}
+	if ether != nil && ether.discover(&ip, body) {
 		return
 	}
 	if !h.welcome(link, &ip) {

@@ -4,6 +4,9 @@ import "github.com/fastopen-go/fastopen/wire"
 
 // A Link is how packets leave this machine and come to it. What package link
 // makes is one.
+//
+// If it has the method HardwareAddr() net.HardwareAddr, its packets are Ethernet
+// frames, and the stack finds the neighbours by ARP and neighbour discovery.
 type Link interface {
 	// Receive waits for packets, fills as many elements of batch as there
 	// are, and returns how many. What they show is the link's memory, which

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"time"
 
 	"github.com/fastopen-go/fastopen/wire"
@@ -12,6 +13,7 @@ type attachment struct {
 	index   int
 	mtu     int
 	offload bool
+	ether   *ethernet // nil unless the link is of Ethernet
 	n       int
 	batch   [batchSize]wire.Packet
 	heads   [batchSize * headSize]byte
@@ -34,7 +36,11 @@ func newAttachment(i int, c LinkConfig) *attachment {
 func (i *attachment) next() *wire.Packet {
 	p := &i.batch[i.n]
 	at := i.n * headSize
-	*p = wire.Packet{Head: i.heads[at : at : at+headSize]}
+	head := 0
+	if i.ether != nil {
+		head = etherHeader // to be filled in by queueTo
+	}
+	*p = wire.Packet{Head: i.heads[at : at+head : at+headSize]}
 	return p
 }
 
@@ -56,7 +62,7 @@ func (h *Host) transmit(link int16, s *wire.Segment) {
 		finishChecksum(p, start, 16, sum)
 	}
 	h.stats.SegmentsOut++
-	h.queue(i)
+	h.queueTo(i, ip.Src, ip.Dst)
 }
 
 // finishChecksum sums what follows start, and puts the result into the field at
@@ -71,7 +77,15 @@ func finishChecksum(p *wire.Packet, start, offset int, sum uint64) {
 	binary.BigEndian.PutUint16(p.Head[start+offset:], wire.Fold(sum))
 }
 
-// queue takes the packet that next has given.
+// queueTo takes the packet that next has given, which goes to dst.
+func (h *Host) queueTo(i *attachment, src, dst netip.Addr) {
+	if i.ether != nil && !i.ether.address(src, dst, &i.batch[i.n]) {
+		return
+	}
+	h.queue(i)
+}
+
+// queue takes a packet that is ready to leave.
 func (h *Host) queue(i *attachment) {
 	h.stats.PacketsOut++
 	h.stats.BytesOut += uint64(i.batch[i.n].Len())

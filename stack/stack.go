@@ -73,7 +73,11 @@ func New(c Config) (*Stack, error) {
 		if err != nil {
 			return nil, fmt.Errorf("new stack: link %d does not tell its MTU: %w", i, err)
 		}
-		hc.Links = append(hc.Links, LinkConfig{MTU: mtu, Offload: true})
+		lc := LinkConfig{MTU: mtu, Offload: true}
+		if e, ok := l.(interface{ HardwareAddr() net.HardwareAddr }); ok {
+			lc.Hardware = e.HardwareAddr()
+		}
+		hc.Links = append(hc.Links, lc)
 	}
 	t.host = NewHost(time.Now(), hc)
 	t.host.shell = t

@@ -51,6 +51,7 @@ type Drops struct {
 	ReceiveQueueFull uint64 // datagrams to a socket that nobody reads from
 	RateLimited      uint64 // ICMP messages that were not sent
 	Loopback         uint64 // packets to the host itself, because too many wait
+	NoNeighbour      uint64 // packets to be sent to a neighbour who does not answer
 	NoRoute          uint64 // packets to be sent with nowhere to go
 	Link             uint64 // packets that a link did not take
 }

@@ -143,6 +143,7 @@ func (u *UDPSocket) SendTo(now time.Time, p []byte, to netip.AddrPort) (int, err
 		return 0, syscall.EMSGSIZE
 	}
 	d := wire.Datagram{Src: netip.AddrPortFrom(src, u.local.Port()), Dst: to, Payload: p}
+	h.now = now
 	ip := wire.IP{Src: src, Dst: to.Addr(), Protocol: wire.ProtocolUDP}
 	h.sendDatagram(h.links[link], &ip, &d)
 	h.settle(now)
@@ -165,7 +166,7 @@ func (h *Host) sendDatagram(i *attachment, ip *wire.IP, d *wire.Datagram) {
 	p.Head = ip.Append(p.Head, wire.UDPHeaderLen+len(d.Payload))
 	p.Head = d.AppendHeader(p.Head)
 	p.Payload = d.Payload
-	h.queue(i)
+	h.queueTo(i, ip.Src, ip.Dst)
 	if i.n > 0 {
 		h.flushLink(i)
 	}
