@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -422,5 +423,51 @@ func TestReceiveBufferTuning(t *testing.T) {
 	}
 	if n := h.c.Info(); n.ReceiveLimit != 64<<10 || n.Unread != 44*1460 {
 		t.Errorf("unread: %d of %d", n.Unread, n.ReceiveLimit)
+	}
+}
+
+// RFC 7323 section 2.3 and RFC 9293 section 3.8.6 (SHLD-14): the window that the
+// peer sees, which is rounded to what the scale can express, never ends beyond what
+// is taken, and does shut, whatever the size of the segments.
+func TestRFC7323_2_3_Rounding(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		h := newHarness(t)
+		h.cfg.ReceiveBuffer, h.cfg.MaxReceiveBuffer = 30_000+rng.IntN(100), 6<<20
+		h.listen(0)
+		h.establish("mss 1460,wscale 7")
+		unit := 1 << h.c.rcv.scale
+		next, edge := 1, 0
+		tiny := seed%4 == 0
+		for i := 0; ; i++ {
+			n := 1 + rng.IntN(2000)
+			if tiny && edge != 0 && edge-next < 3000 {
+				n = 1 + rng.IntN(3)
+			}
+			if edge != 0 {
+				n = min(n, edge-next)
+			}
+			h.recv(float64(1000+50*i), sprint("P. %d:%d(%d) ack 1 win 1000", next, next+n, n))
+			if d := h.deadline(); d > 0 {
+				h.wake()
+			}
+			s, ok := h.send()
+			if !ok {
+				t.Fatalf("seed %d: no ACK of %d", seed, next+n)
+			}
+			if next += n; s.Ack != h.irs+uint32(next) {
+				t.Fatalf("seed %d: %d bytes within the window were announced, and %d taken", seed, n, int(s.Ack-h.irs)-next+n)
+			}
+			edge = max(edge, next+int(s.Window)*unit)
+			if s.Window == 0 {
+				break
+			}
+			if i > 200_000 || next > 2_000_000 {
+				t.Fatalf("seed %d: the window does not shut, after %d bytes", seed, next)
+			}
+		}
+		if got, most := h.c.Info().Unread, int(h.c.rcv.limit)+unit; got > most {
+			t.Fatalf("seed %d: %d bytes are kept, at most %d should be", seed, got, most)
+		}
 	}
 }

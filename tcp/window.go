@@ -19,15 +19,18 @@ func (c *Conn) announce() uint16 {
 		wnd := min((edge-c.rcv.nxt)>>c.rcv.scale, 65535) << c.rcv.scale
 		c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt+wnd)
 	}
-	// Up, so that rounding does not take back what was announced. What is
-	// announced thereby is taken when it comes: a peer that fills the window to
-	// its last byte would otherwise send that again and again.
-	wnd := c.rcv.edge - c.rcv.nxt
-	field := min((wnd+1<<c.rcv.scale-1)>>c.rcv.scale, 65535)
-	if !c.is(finTaken) {
-		c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt+field<<c.rcv.scale)
+	// Up, so that rounding does not take back what was announced; what that
+	// adds is granted, too, or the peer would send what is then refused. Not
+	// more than one unit, though, or a peer of small segments would never find
+	// the window shut.
+	wnd, unit := c.rcv.edge-c.rcv.nxt, uint32(1)<<c.rcv.scale
+	up := (wnd + unit - 1) >> c.rcv.scale << c.rcv.scale
+	if c.in.n+int(up) <= int(c.rcv.limit+unit) {
+		c.rcv.edge = c.rcv.nxt + up
+	} else {
+		up = wnd
 	}
-	return uint16(field)
+	return uint16(min(up>>c.rcv.scale, 65535))
 }
 
 func (c *Conn) freeSpace() uint32 { return uint32(max(int(c.rcv.limit)-c.in.n, 0)) }
