@@ -165,12 +165,21 @@ func (c *Conn) synRefused(t instant, why tfo.Cause, err error) {
 			c.due |= dueHandshake
 			return
 		}
-		if c.tries == 1 || c.tries == 2 && t.sub(d.sentAt) < d.refused/2 {
+		if c.tries == 1 {
+			return
+		}
+		if c.tries == 2 && t.sub(d.sentAt) < d.refused/2 {
+			// On a short path it can be an answer all the same, so ask
+			// again soon.
+			c.timers.set(timerHandshake, t.add(2*d.refused+askAgain))
 			return
 		}
 	}
 	c.fail(t, err)
 }
+
+// askAgain is how long a doubtful refusal waits at least for a certain one.
+const askAgain = 10 * time.Millisecond
 
 // takeSYN takes what the peer's SYN says: sequence number, window, options.
 func (c *Conn) takeSYN(t instant, s *wire.Segment, server bool) {

@@ -145,8 +145,18 @@ func TestCLI16DoubledRefusal(t *testing.T) {
 			h.wantState("that is the answer", Closed)
 		})
 	}
+	// One that came too soon to be an answer, and is one: that shows soon.
+	h := newHarness(t).client()
+	h.dial(0)
+	h.want("request", "S 0:0(0) <...,fo request>")
+	h.recv(2, "R. 0:0(0) ack 1 win 0")
+	h.want("plain", "S 0:0(0) <mss 1460,sackOK,wscale 7>")
+	h.recv(2.5, "R. 0:0(0) ack 1 win 0")
+	h.wantAt(16.5, "again", "S 0:0(0) <mss 1460,sackOK,wscale 7>")
+	h.recv(17, "R. 0:0(0) ack 1 win 0")
+	h.wantState("that is the answer", Closed)
 	// The same with ICMP.
-	h := newHarness(t).client().knows("good", 1460, 0)
+	h = newHarness(t).client().knows("good", 1460, 0)
 	h.dial(100)
 	h.want("SYN", "S 0:100(100) <...,fo good>")
 	h.at(20)
