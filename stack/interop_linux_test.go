@@ -3,6 +3,7 @@ package stack_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -148,7 +149,11 @@ func (s *server) serve(f func(c net.Conn)) *server {
 	go func() {
 		for {
 			c, err := s.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
 			if err != nil {
+				s.t.Errorf("accept: %v", err)
 				return
 			}
 			go f(c)
@@ -170,9 +175,10 @@ func (s *server) accept() net.Conn {
 
 func (s *server) address() string { return s.Addr().String() }
 
-// echo sends back what comes, and then the end.
+// echo sends back what comes, and then the end. (Not by splice, which takes two
+// descriptors more.)
 func echo(c net.Conn) {
-	io.Copy(c, c)
+	io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 	c.Close()
 }
 
