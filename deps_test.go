@@ -30,11 +30,8 @@ var edges = map[string][]string{
 	"sim/throughput":   {"sim", "tcp"},
 	"kernel":           {"tfo", "internal/procnet", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
 	"internal/sockopt": {"golang.org/x/sys"},
-	"internal/procnet": {},
-	"internal/netns":   {"internal/procnet", "link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
-	"cmd/tfo":          {".", "tfo", "kernel", "github.com/prometheus/client_golang", "github.com/spf13/cobra", "golang.org/x/term", "internal/servers", "probe", "github.com/spf13/pflag"},
-	"internal/servers": {},
-	"probe":            {"tfo", "wire", "kernel", "internal/sockopt", "golang.org/x/sys", "golang.org/x/net/bpf", "github.com/vishvananda/netlink/nl"},
+	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
+	"cmd/tfo":          {".", "tfo", "kernel", "sim", "tcp", "wire", "github.com/spf13/cobra", "golang.org/x/term"},
 }
 
 // pure lists the packages without clocks, goroutines, I/O and randomness of

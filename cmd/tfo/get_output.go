@@ -23,7 +23,7 @@ func openOutput(name string, stdout io.Writer) (output, error) {
 	if name == "-" || isSame(name, stdout) {
 		return &toStdout{w: stdout, terminal: isTerminal(stdout)}, nil
 	}
-	return openFile(name)
+	return openFile(name, "the body")
 }
 
 // isSame says that name is what stdout goes to, as /dev/stdout is.
@@ -73,19 +73,20 @@ func (e *outputError) Unwrap() error { return e.error }
 type toFile struct {
 	*os.File
 	name string // where it will be; "" if the file is written to directly
+	what string // is written
 }
 
-func openFile(name string) (output, error) {
+func openFile(name, what string) (output, error) {
 	mode := fs.FileMode(0o666) // less the umask
 	switch info, err := os.Stat(name); {
 	case err == nil && info.IsDir():
-		return nil, fmt.Errorf("cannot write the body to %s: it is a directory; name a file", name)
+		return nil, fmt.Errorf("cannot write %s to %s: it is a directory; name a file", what, name)
 	case err == nil && !info.Mode().IsRegular():
 		f, err := os.OpenFile(name, os.O_WRONLY, 0) // such as /dev/null, which cannot be replaced
 		if err != nil {
-			return nil, fmt.Errorf("cannot write the body to %s: %w", name, reason(err))
+			return nil, fmt.Errorf("cannot write %s to %s: %w", what, name, reason(err))
 		}
-		return &toFile{File: f}, nil
+		return &toFile{File: f, what: what}, nil
 	case err == nil:
 		mode = info.Mode().Perm()
 		if real, err := filepath.EvalSymlinks(name); err == nil {
@@ -99,12 +100,12 @@ func openFile(name string) (output, error) {
 			continue
 		}
 		if os.IsNotExist(err) {
-			return nil, fmt.Errorf("cannot write the body to %s: there is no directory %s", name, filepath.Clean(dir))
+			return nil, fmt.Errorf("cannot write %s to %s: there is no directory %s", what, name, filepath.Clean(dir))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot write the body to %s: %w", name, reason(err))
+			return nil, fmt.Errorf("cannot write %s to %s: %w", what, name, reason(err))
 		}
-		return &toFile{File: f, name: name}, nil
+		return &toFile{File: f, name: name, what: what}, nil
 	}
 }
 
@@ -119,14 +120,14 @@ func (o *toFile) Write(b []byte) (int, error) {
 func (o *toFile) commit() error {
 	if err := o.Close(); err != nil {
 		o.abort()
-		return fmt.Errorf("cannot write the body: %w", reason(err))
+		return fmt.Errorf("cannot write %s: %w", o.what, reason(err))
 	}
 	if o.name == "" {
 		return nil
 	}
 	if err := os.Rename(o.File.Name(), o.name); err != nil {
 		o.abort()
-		return fmt.Errorf("cannot put the body in its place, %s: %w", o.name, reason(err))
+		return fmt.Errorf("cannot put %s in its place, %s: %w", o.what, o.name, reason(err))
 	}
 	return nil
 }
