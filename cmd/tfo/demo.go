@@ -13,9 +13,9 @@ import (
 	"github.com/fastopen-go/fastopen/sim"
 )
 
-const demoLong = `demo shows what TCP Fast Open does, on a network that is only calculated: two hosts
-of this project's own TCP, 100 ms apart, on a clock that takes no time. Nothing
-is installed, nothing is sent, and no privileges are needed.
+const demoLong = `demo shows what TCP Fast Open does, on a network that is only calculated: two
+hosts of this project's own TCP, 100 ms apart, on a clock that takes no time.
+Nothing is installed, nothing is sent, and no privileges are needed.
 
 A client asks a server for something three times: at the first contact, on a
 later visit, and with something on the way that does not like Fast Open. Every
