@@ -388,3 +388,17 @@ func TestQueues(t *testing.T) {
 	w.run(time.Second)
 	want(t, "PendingError", c.PendingError(), syscall.ECONNRESET)
 }
+
+// TestRefusedFast: where a round trip takes microseconds, and the second less than
+// half of the first, a refusal is still told at once.
+func TestRefusedFast(t *testing.T) {
+	w := newWorld(t, Settings{}, Settings{})
+	w.delay = 47 * time.Microsecond
+	s := w.a.Socket()
+	_, err := s.ConnectWith(w.now, at80, []byte("x"))
+	want(t, "ConnectWith", err, syscall.EINPROGRESS)
+	w.run(50 * time.Microsecond)
+	w.delay = time.Microsecond
+	w.run(60 * time.Microsecond)
+	want(t, "PendingError", s.PendingError(), syscall.ECONNREFUSED)
+}

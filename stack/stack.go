@@ -193,12 +193,16 @@ func (t *Stack) tick() {
 	t.unlock()
 }
 
-// read gives the host what comes on a link.
+// read gives the host what comes on a link, until that is closed or does nothing
+// but fail.
 func (t *Stack) read(link int) {
 	defer t.readers.Done()
 	batch := make([]wire.Packet, batchSize)
-	for {
+	for failures := 0; failures < 16; {
 		n, err := t.links[link].Receive(batch)
+		if failures++; n > 0 {
+			failures = 0
+		}
 		now := t.lock()
 		if !t.closed {
 			t.host.Receive(now, link, batch[:n])

@@ -156,7 +156,9 @@ func (c *Conn) simultaneousOpen(t instant) {
 // may have meant that, and not the connection: a plain SYN asks once more.
 //
 // A refusal that follows sooner than half the round trip of the first is a copy
-// of it: the plain SYN cannot have been answered yet.
+// of it: the plain SYN cannot have been answered yet. It is not so where a round
+// trip takes no longer than a process may sleep; and lest this be wrong
+// elsewhere, the SYN goes out once more when it could have been answered.
 func (c *Conn) synRefused(t instant, why tfo.Cause, err error) {
 	if d := c.dial; d != nil && !c.cfg.Client.AbortOnError && d.usedFastOpen() {
 		if d.fell == tfo.NoCause {
@@ -165,13 +167,13 @@ func (c *Conn) synRefused(t instant, why tfo.Cause, err error) {
 			c.due |= dueHandshake
 			return
 		}
-		if c.tries == 1 {
+		const jitter = 10 * time.Millisecond
+		switch {
+		case c.tries == 1:
 			return
-		}
-		if c.tries == 2 && t.sub(d.sentAt) < d.refused/2 {
-			// On a short path it can be an answer all the same, so ask
-			// again soon.
-			c.timers.set(timerHandshake, t.add(2*d.refused+askAgain))
+		case c.tries == 2 && d.refused > jitter && t.sub(d.sentAt) < d.refused/2:
+			again := d.sentAt.add(d.refused + d.refused/2)
+			c.timers.set(timerHandshake, min(c.timers[timerHandshake], again))
 			return
 		}
 	}
