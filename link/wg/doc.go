@@ -18,8 +18,8 @@
 // For Fast Open, give the [Net] to package fastopen, which says when data may
 // ride in a SYN:
 //
-//	dialer := &fastopen.Dialer{Network: tnet}
-//	client := http.Client{Transport: &fastopen.Transport{Dialer: dialer}}
+//	dialer := &fastopen.Dialer{Network: tnet, Resolver: tnet.Stack().Resolver()}
+//	client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
 //
 //	lc := fastopen.ListenConfig{Network: tnet}
 //	l, err := lc.Listen(ctx, "tcp", ":80")
