@@ -167,3 +167,48 @@ func TestInteropServerWithout(t *testing.T) {
 		wantCounters(t, "data refused", p.kernel.Counters(t).Since(before), netns.Counters{"TCPFastOpenActiveFail": 1, "TCPFastOpenActive": 0})
 	})
 }
+
+// Middleboxes that dislike Fast Open, between the kernel and the stack, in both
+// roles: every request is answered, and once.
+func TestInteropMiddleboxes(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	for _, x := range []struct {
+		name string
+		box  func() sim.Box
+		want tfo.Status // of a connection with a cookie
+	}{
+		{"drops SYNs with data", sim.DropSYNData, tfo.FellBack},
+		{"drops SYNs with the option", sim.DropFastOpen, tfo.FellBack},
+		{"takes the option from SYNs", func() sim.Box { return sim.StripFastOpen(sim.OnSYN) }, tfo.FellBack},
+		{"takes the option from SYN-ACKs", func() sim.Box { return sim.StripFastOpen(sim.OnSYNACK) }, tfo.DataAccepted},
+		{"takes a part of the data", func() sim.Box { return sim.TrimSYNData(3) }, tfo.FellBack},
+		{"takes the data", sim.SwallowSYNData, tfo.FellBack},
+		{"acknowledges the SYN alone", sim.AckSYNOnly, tfo.FellBack},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			// There is no box while the cookie is fetched.
+			var there atomic.Bool
+			disturb := x.box()
+			box := sim.Box(func(now time.Time, d sim.Dir, packet []byte, emit func(sim.Dir, []byte)) {
+				if there.Load() {
+					disturb(now, d, packet, emit)
+				} else {
+					emit(d, packet)
+				}
+			})
+			p := join(t, plug{hops: []sim.Hop{box}})
+			p.kernel.FlushTCPMetrics(t)
+			both := func(t *testing.T, dial dialer, s *server) {
+				s.serve(echo)
+				there.Store(false)
+				wantOutcome(t, "without the box", ask(t, dial, s.address(), "first"), tfo.CookieRequested)
+				there.Store(true)
+				wantOutcome(t, "with it", ask(t, dial, s.address(), "second"), x.want)
+			}
+			t.Run("kernel asks", func(t *testing.T) { both(t, dialKernel, p.serveStack(t, stack4.Addr(), tfo.ListenConfig{Queue: 10})) })
+			t.Run("stack asks", func(t *testing.T) { both(t, p.dialStack, serveKernel(t, kernel4.Addr(), fastopen.ListenConfig{})) })
+		})
+	}
+}

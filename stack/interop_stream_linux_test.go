@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func much() int64 {
 	case testing.Short():
 		return 4 << 20
 	}
-	return 32 << 20
+	return 8 << 20
 }
 
 // connect makes a connection and returns the ends of client and server.
@@ -219,6 +220,37 @@ func TestInteropLoss(t *testing.T) {
 	n := much() / 16
 	p.roles(t, func(t *testing.T, kernel, stack fastConn) {
 		t.Logf("%d bytes each way in %v", n, exchange(t, kernel, stack, n))
+	})
+}
+
+// The path becomes narrower while a connection is in use, and a router says so.
+func TestInteropPathMTUChanges(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	var narrow atomic.Bool
+	small := sim.MTU(1300)
+	box := sim.Box(func(now time.Time, d sim.Dir, packet []byte, emit func(sim.Dir, []byte)) {
+		if narrow.Load() {
+			small(now, d, packet, emit)
+		} else {
+			emit(d, packet)
+		}
+	})
+	p := join(t, plug{hops: []sim.Hop{box}})
+	p.roles(t, func(t *testing.T, kernel, stack fastConn) {
+		narrow.Store(false)
+		ends := [2]fastConn{kernel, stack}
+		for i, c := range ends { // both have sent large packets
+			if _, err := io.Copy(c, noise(8, 100_000)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.CopyN(io.Discard, ends[1-i], 100_000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		narrow.Store(true)
+		exchange(t, kernel, stack, much()/4)
 	})
 }
 
