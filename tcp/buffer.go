@@ -23,31 +23,41 @@ const minBlock = 2048
 // block only as long as it holds bytes. Bytes past the end may be put in place
 // before those in front of them have come; extend then makes them part of the
 // queue.
+//
+// It remembers how many bytes the last block came to hold, so that a queue that is
+// emptied and filled again and again does not grow to its size by copying each
+// time.
 type ring struct {
 	b    []byte
-	head int // index of the first byte
-	n    int // bytes in the queue
+	n    int    // bytes in the queue
+	head uint32 // index of the first byte
+	most uint32 // bytes reserved in this block so far, or in the last one
 }
 
 // reserve makes room for total bytes counted from the first.
 func (r *ring) reserve(m Memory, total int) {
+	most := r.most
+	r.most = max(r.most, uint32(total))
 	if total <= len(r.b) {
 		return
 	}
-	b := m.Get(max(total, minBlock))
-	if r.b != nil {
-		// Everything, not only n bytes: bytes past the end may be in place.
-		k := copy(b, r.b[r.head:])
-		copy(b[k:], r.b[:r.head])
-		m.Put(r.b)
+	if r.b == nil {
+		r.b, r.head = m.Get(max(total, int(most), minBlock)), 0
+		r.most = uint32(total)
+		return
 	}
+	// Everything, not only n bytes: bytes past the end may be in place.
+	b := m.Get(total)
+	k := copy(b, r.b[r.head:])
+	copy(b[k:], r.b[:r.head])
+	m.Put(r.b)
 	r.b, r.head = b, 0
 }
 
 // put copies p to offset off, which may lie past the end. The room must have
 // been reserved.
 func (r *ring) put(off int, p []byte) {
-	i := (r.head + off) & (len(r.b) - 1)
+	i := (int(r.head) + off) & (len(r.b) - 1)
 	k := copy(r.b[i:], p)
 	copy(r.b, p[k:])
 }
@@ -70,7 +80,7 @@ func (r *ring) view(off, n int) (a, b []byte) {
 	if n == 0 {
 		return nil, nil
 	}
-	i := (r.head + off) & (len(r.b) - 1)
+	i := (int(r.head) + off) & (len(r.b) - 1)
 	if k := len(r.b) - i; k < n {
 		return r.b[i:len(r.b):len(r.b)], r.b[: n-k : n-k]
 	}
@@ -85,12 +95,12 @@ func (r *ring) discard(m Memory, k int, keep bool) {
 		r.release(m)
 		return
 	}
-	r.head = (r.head + k) & (len(r.b) - 1)
+	r.head = (r.head + uint32(k)) & uint32(len(r.b)-1)
 }
 
 func (r *ring) release(m Memory) {
 	if r.b != nil {
 		m.Put(r.b)
 	}
-	*r = ring{}
+	*r = ring{most: r.most}
 }

@@ -88,3 +88,23 @@ func TestRing(t *testing.T) {
 		t.Error("an empty ring keeps its block")
 	}
 }
+
+// TestRingRemembers: a queue that is emptied and filled again gets a block of the
+// size that it needed at once, and a smaller one when it needs less.
+func TestRingRemembers(t *testing.T) {
+	m := &blocks{}
+	var r ring
+	for range 100 {
+		r.append(m, make([]byte, 1000))
+	}
+	r.discard(m, r.n, false)
+	r.append(m, make([]byte, 10))
+	if got := len(r.b); got != 128<<10 {
+		t.Errorf("a block of %d bytes for what may become 100,000", got)
+	}
+	r.discard(m, r.n, false)
+	r.append(m, make([]byte, 10))
+	if got := len(r.b); got != minBlock {
+		t.Errorf("a block of %d bytes for 10, after a time with no more", got)
+	}
+}
