@@ -2,6 +2,7 @@ package link
 
 import (
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/fastopen-go/fastopen/wire"
@@ -26,6 +27,7 @@ type lane struct {
 	filling bool     // the sender fills the last chunk
 	chunks  []*chunk // the first is the receiver's, the last the sender's
 	free    []*chunk
+	emptied int // how often the lane has been, since a free chunk was given up
 	bytes   int // that wait, packetCost for each packet included
 	drops   uint64
 	closed  bool
@@ -45,7 +47,8 @@ type chunk struct {
 const (
 	chunkSize    = 128 << 10
 	chunkPackets = 256
-	freeChunks   = 4 // as many are kept for later
+	freeChunks   = 4 // that are kept for good
+	trimAfter    = 256
 	packetCost   = 64
 )
 
@@ -89,14 +92,24 @@ func (l *lane) release() {
 		}
 		c.used, c.count, c.visible, c.taken = 0, 0, 0, 0
 		if last {
+			l.trim()
 			return
 		}
 		copy(l.chunks, l.chunks[1:])
+		l.chunks[len(l.chunks)-1] = nil
 		l.chunks = l.chunks[:len(l.chunks)-1]
-		if len(l.free) < freeChunks {
-			l.free = append(l.free, c)
-		}
+		l.free = append(l.free, c)
 	}
+}
+
+// trim gives up memory little by little, so that a lane that was full once does
+// not keep it, and one that fills again and again does.
+func (l *lane) trim() {
+	if l.emptied++; l.emptied < trimAfter || len(l.free) <= freeChunks {
+		return
+	}
+	l.emptied = 0
+	l.free = slices.Delete(l.free, 0, 1) // the one that was used least
 }
 
 // send copies packets, cut or as they are, to where the receiver finds them.
