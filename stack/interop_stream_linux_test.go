@@ -28,8 +28,8 @@ func much() int64 {
 	return 8 << 20
 }
 
-// connect makes a connection and returns the ends of client and server.
-func connect(t *testing.T, dial dialer, s *server) (client, accepted fastConn) {
+// meet makes a connection and returns the ends of client and server.
+func meet(t *testing.T, dial dialer, s *server) (client, accepted fastConn) {
 	t.Helper()
 	c, err := dial(within(t), s.address(), nil)
 	if err != nil {
@@ -44,11 +44,11 @@ func connect(t *testing.T, dial dialer, s *server) (client, accepted fastConn) {
 func (p *pair) roles(t *testing.T, f func(t *testing.T, kernel, stack fastConn)) {
 	families(t, func(t *testing.T, kernel, ours netip.Addr) {
 		t.Run("kernel dials", func(t *testing.T) {
-			a, b := connect(t, dialKernel, p.serveStack(t, ours, tfo.ListenConfig{Queue: 10}))
+			a, b := meet(t, dialKernel, p.serveStack(t, ours, tfo.ListenConfig{Queue: 10}))
 			f(t, a, b)
 		})
 		t.Run("stack dials", func(t *testing.T) {
-			a, b := connect(t, p.dialStack, serveKernel(t, kernel, fastopen.ListenConfig{}))
+			a, b := meet(t, p.dialStack, serveKernel(t, kernel, fastopen.ListenConfig{}))
 			f(t, b, a)
 		})
 	})
