@@ -217,10 +217,10 @@ func TestCutErrors(t *testing.T) {
 // long and together have the data; joined again they are what they were.
 func FuzzCut(f *testing.F) {
 	for family := range families {
-		s := segment(family, pattern(4000))
-		s.Split = 1300
+		s := segment(family, pattern(300))
+		s.Split = 130
 		p := packet(&s)
-		f.Add(p.Append(nil), uint16(len(p.Head)), uint16(1000), s.Split, 1500, uint8(wire.Partial), p.CheckStart)
+		f.Add(p.Append(nil), uint16(len(p.Head)), uint16(100), s.Split, 250, uint8(wire.Partial), p.CheckStart)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, head, payload, split uint16, mtu int, check uint8, start uint16) {
 		h := min(int(head), len(b))

@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -13,6 +14,9 @@ import (
 func TestMain(m *testing.M) {
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(code) // the fuzzer has goroutines of its own
+	}
 	for end := time.Now().Add(5 * time.Second); code == 0; runtime.Gosched() {
 		if runtime.NumGoroutine() <= goroutines && openFiles() <= files {
 			break
