@@ -31,7 +31,7 @@ var edges = map[string][]string{
 	"kernel":           {"tfo", "internal/procnet", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
 	"internal/sockopt": {"golang.org/x/sys"},
 	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
-	"cmd/tfo":          {".", "tfo", "kernel", "sim", "tcp", "wire", "github.com/spf13/cobra", "golang.org/x/term"},
+	"cmd/tfo":          {".", "tfo", "kernel", "link", "sim", "stack", "tcp", "wire", "github.com/spf13/cobra", "golang.org/x/term"},
 }
 
 // pure lists the packages without clocks, goroutines, I/O and randomness of

@@ -27,6 +27,9 @@ no harm. A TLS hello is harmless, but rides there whole only if it is short:
 the hello of Go's default key exchange, which is safe from quantum computers,
 has some 1500 bytes and a SYN has room for some 1400. So get offers the classical
 X25519 and NIST curves unless --post-quantum is given.
+` + ownTCPLong + `
+
+Its cookies live as long as the command: name a URL twice, or use --repeat.
 
 Exit codes: 0 everything was fetched (whatever its HTTP status, unless --fail),
 1 something was not, 2 the command line is wrong.`
@@ -35,7 +38,8 @@ const getExample = `  tfo get http://localhost:8080/
   tfo get -o page.html https://example.com/
   tfo get --repeat 5 https://example.com/        with and without Fast Open, side by side
   tfo get --json http://localhost:8080/ | jq -r .outcome
-  tfo get -d name=value --idempotent http://localhost:8080/outcome`
+  tfo get -d name=value --idempotent http://localhost:8080/outcome
+  tfo get --stack tun0 --addr 10.0.0.2/24 --repeat 5 http://10.0.0.1:8080/`
 
 // getFlags are the flags of tfo get.
 type getFlags struct {
@@ -61,6 +65,7 @@ type getFlags struct {
 	idempotent  bool
 	repeat      int
 	json        bool
+	own         ownTCP
 }
 
 func newGet() *cobra.Command {
@@ -105,6 +110,7 @@ func newGet() *cobra.Command {
 	flags.BoolVar(&f.idempotent, "idempotent", false, "any request may ride in the SYN, since the server may carry it out twice")
 	flags.IntVar(&f.repeat, "repeat", 0, "fetch `N` times with Fast Open and N times without, and compare")
 	flags.BoolVar(&f.json, "json", false, "print a JSON object for each connection instead of the body and the report")
+	f.own.flags(cmd, true)
 	return cmd
 }
 
@@ -128,6 +134,7 @@ func (f *getFlags) run(ctx context.Context, cmd *cobra.Command, args []string) e
 	if err != nil {
 		return err
 	}
+	defer f.own.close(2 * time.Second)
 	failed := false
 	for _, u := range urls {
 		err := g.get(ctx, u)
@@ -173,5 +180,5 @@ func (f *getFlags) check(args []string) error {
 	case strings.ContainsAny(f.method, " \t\r\n"):
 		return usagef("-X %q is no HTTP method: use a word such as PUT", f.method)
 	}
-	return nil
+	return f.own.check()
 }

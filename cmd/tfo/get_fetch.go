@@ -48,6 +48,17 @@ func newGetter(f *getFlags, cmd *cobra.Command) (*getter, error) {
 	case f.ip6:
 		g.network = "tcp6"
 	}
+	if err := f.own.open(func(format string, args ...any) { fmt.Fprintf(g.stderr, format+"\n", args...) }); err != nil {
+		return nil, err
+	}
+	if s := f.own.stack; s != nil {
+		for _, d := range []*fastopen.Dialer{g.fast, g.plain} {
+			d.Network = s
+			if len(f.own.servers) > 0 {
+				d.Resolver = s.Resolver()
+			}
+		}
+	}
 	if f.idempotent {
 		g.fast.Policy = fastopen.Idempotent
 	}

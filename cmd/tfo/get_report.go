@@ -64,10 +64,13 @@ func (x *exchange) hints(f *getFlags) []string {
 	switch {
 	case x.plain:
 	case o.Status == tfo.CookieRequested && o.Cause == tfo.NoCause:
+		if f.own.stack != nil {
+			return []string{"If the server granted one, the next request to it in this run can be fast."}
+		}
 		return []string{"If the server granted one, the next request to it can be fast: run this again."}
 	case o.Cause == tfo.Refused:
 		return []string{"What rides in a SYN can reach the server twice: if that does no harm here, use --idempotent."}
-	case o.Cause == tfo.Disabled:
+	case o.Cause == tfo.Disabled && f.own.stack == nil:
 		return disabledHint()
 	case o.Sent > 0 && o.Sent < o.Wanted && x.secure() && f.postQuantum:
 		return []string{fmt.Sprintf("The TLS hello has %d bytes and the SYN had room for %d: without --post-quantum it fits.", o.Wanted, o.Sent)}

@@ -30,6 +30,7 @@ is done, which no repetition gets through. Safe ones are answered at once.
 Each request is a line on stdout with what Fast Open did for its connection; all
 else goes to stderr. SIGTERM or Ctrl+C stops the server once the requests under
 way are done, a second one at once. Then comes how many connections were fast.
+` + ownTCPLong + `
 
 Exit codes: 0 stopped as asked, 1 it could not start or go on, or requests were
 cut off at the end, 2 the command line is wrong.`
@@ -38,7 +39,8 @@ const serveExample = `  tfo serve
   tfo serve ./public --listen :8000
   tfo serve --self-signed
   tfo serve ./public --listen :80 --listen-tls :443 --cert site.pem --key site.key
-  tfo serve --json | jq 'select(.outcome == "data-accepted")'`
+  tfo serve --json | jq 'select(.outcome == "data-accepted")'
+  tfo serve --stack tun0 --addr 10.0.0.2/24`
 
 // serveFlags are the flags of tfo serve.
 type serveFlags struct {
@@ -51,6 +53,7 @@ type serveFlags struct {
 	mptcp      bool
 	grace      seconds
 	json       bool
+	own        ownTCP
 }
 
 func newServe() *cobra.Command {
@@ -93,6 +96,7 @@ func newServe() *cobra.Command {
 	flags.BoolVar(&f.mptcp, "mptcp", false, "accept Multipath TCP too")
 	flags.Var(&f.grace, "grace", "how long requests may take to end when the server is stopped")
 	flags.BoolVar(&f.json, "json", false, "print every event as a JSON object on a line of stdout")
+	f.own.flags(cmd, false)
 	return cmd
 }
 
@@ -105,6 +109,11 @@ func (f *serveFlags) check() error {
 		return usagef("--self-signed makes a certificate and --cert names one: use one of them")
 	case f.queue < 0:
 		return usagef("--queue %d is negative: use 0 to switch Fast Open off", f.queue)
+	case f.mptcp && f.own.device != "":
+		return usagef("--mptcp is the kernel's, which --stack does without: use one of them")
+	}
+	if err := f.own.check(); err != nil {
+		return err
 	}
 	secure := f.selfSigned || f.cert != ""
 	switch {

@@ -66,7 +66,7 @@ func newAccount(r *http.Request, v *visit, number int64, held time.Duration) acc
 		a.Trips--
 	}
 	bits, err := kernel.FastOpen()
-	a.Bits, a.Switched = bits, err != nil || bits.Server()
+	a.Bits, a.Switched = bits, err != nil || bits.Server() || v.gate.own.stack != nil
 	return a
 }
 

@@ -18,6 +18,7 @@ type gate struct {
 	*fastopen.Listener
 	secure bool // HTTPS
 	off    bool // was told to do without Fast Open, or has to
+	own    *ownTCP
 }
 
 // Accept returns the next connection, as a [*visit].
@@ -42,7 +43,7 @@ func openGates(lc *fastopen.ListenConfig, f *serveFlags) (gates []*gate, err err
 			if err != nil {
 				return gates, explainListen(err, address, [...]string{"--listen", "--listen-tls"}[i])
 			}
-			gates = append(gates, &gate{Listener: l, secure: i == 1, off: l.FastOpen() != nil})
+			gates = append(gates, &gate{Listener: l, secure: i == 1, off: l.FastOpen() != nil, own: &f.own})
 		}
 	}
 	return gates, nil
@@ -94,9 +95,13 @@ func (g *gate) urls() []string {
 	}
 	own := g.Addr().(*net.TCPAddr).AddrPort()
 	hosts := []string{own.Addr().Unmap().String()}
-	if own.Addr().IsUnspecified() {
+	if !own.Addr().IsValid() || own.Addr().IsUnspecified() {
 		hosts = []string{"localhost"}
-		for _, a := range hostAddresses() {
+		all := hostAddresses()
+		if g.own.stack != nil {
+			hosts, all = nil, g.own.addresses()
+		}
+		for _, a := range all {
 			if a.Is6() && own.Addr().Is4() {
 				continue
 			}

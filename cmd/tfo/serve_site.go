@@ -56,7 +56,14 @@ func newSite(f *serveFlags, dir string, cmd *cobra.Command) (*site, error) {
 		}
 		lc.Keys = tfo.NewKeyring(s.keys)
 	}
+	if err := f.own.open(s.log.note); err != nil {
+		return nil, err
+	}
+	if f.own.stack != nil {
+		lc.Network = f.own.stack
+	}
 	if s.gates, err = openGates(lc, f); err != nil {
+		f.own.close(0)
 		return nil, err
 	}
 	s.keeper = &keeper{site: handler, log: s.log}
@@ -85,6 +92,7 @@ func (s *site) run(stop <-chan os.Signal) error {
 			}
 		}()
 	}
+	defer s.flags.own.close(2 * time.Second)
 	var err error
 	select {
 	case err = <-ended:
@@ -202,6 +210,9 @@ type readiness struct {
 func (s *site) readiness() readiness {
 	r := readiness{queue: s.flags.queue}
 	bits, err := kernel.FastOpen()
+	if s.flags.own.stack != nil {
+		bits, err = 0, errors.ErrUnsupported // the kernel has no say
+	}
 	r.bits, r.bitsKnown = bits, err == nil
 	for _, g := range s.gates {
 		if n, err := kernel.Queue(g); err == nil {
@@ -234,10 +245,13 @@ func (r readiness) tell(s *site, p palette) {
 		return
 	}
 	detail := fmt.Sprintf("at most %s may be unconfirmed at a time", plural(r.queue, "connection"))
-	if r.queue < s.flags.queue {
+	if r.queue < s.flags.queue && s.flags.own.stack == nil {
 		detail += fmt.Sprintf(" (not %d: net.core.somaxconn allows no more)", s.flags.queue)
 	}
 	keys := "cookies are made with the kernel's own keys, which no other host has"
+	if s.flags.own.stack != nil {
+		keys = "cookies are made with keys of this run"
+	}
 	if !s.keys.IsZero() {
 		keys = "cookies are made with the keys " + s.keys.Fingerprint()
 	}
