@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -68,6 +69,11 @@ func openTUN(c TUNConfig) (*TUN, error) {
 	t := new(TUN)
 	if err := t.open(c, unix.IFF_TUN|unix.IFF_NO_PI); err != nil {
 		return nil, err
+	}
+	// A persistent device may have been left by somebody who took more.
+	if err := t.offload(0); err != nil {
+		t.Close()
+		return nil, os.NewSyscallError("ioctl TUNSETOFFLOAD", err)
 	}
 	t.reading.ready = t.reading.read
 	t.writing.ready = t.writing.write

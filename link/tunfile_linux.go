@@ -51,7 +51,7 @@ func (t *tunFile) Name() (string, error) {
 // had no room or the device was down.
 func (t *tunFile) Drops() uint64 { return t.drops.Load() }
 
-// Close removes the device and unblocks Read.
+// Close unblocks Read and removes the device, unless it is persistent.
 func (t *tunFile) Close() error {
 	if t.closed.Swap(true) {
 		return t.wrap("close", os.ErrClosed)
@@ -114,6 +114,15 @@ func (t *tunFile) wrap(op string, err error) error {
 // pollable" if they were about to wait.
 func (t *tunFile) deleted() bool {
 	return errors.Is(ioctl(t.file, unix.TUNGETIFF, new(unix.Ifreq)), unix.EBADFD)
+}
+
+// offload tells the kernel what it may leave to us.
+func (t *tunFile) offload(what int) (err error) {
+	cerr := t.raw.Control(func(fd uintptr) { err = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, what) })
+	if cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 func ioctl(f *os.File, request uint, ifr *unix.Ifreq) error {

@@ -356,3 +356,48 @@ func TestOpenTUNQueuesErrors(t *testing.T) {
 	}
 	openQueues(t, netns.Self(t), link.TUNConfig{Name: "tun5"}, 1)
 }
+
+// Persistent devices are attached to, whatever the number of their queues, and
+// pass plain packets again when that is over.
+func TestTUNQueuePersistent(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	a, b := netns.New(t, "a"), netns.New(t, "b")
+	for _, multi := range [][]string{nil, {"multi_queue"}} {
+		ip(t, a, append([]string{"tuntap", "add", "dev", "tun0", "mode", "tun"}, multi...)...)
+		q := openQueues(t, a, link.TUNConfig{Name: "tun0"}, 1)[0]
+		a.Up(t, "tun0", netip.PrefixFrom(netns.A4, 24))
+		if err := q.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := q.Close(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("second Close: %v", err)
+		}
+		if multi == nil {
+			plainAgain(t, a, b)
+		}
+		ip(t, a, "link", "delete", "tun0")
+	}
+}
+
+// plainAgain has a's kernel send through its device without offload.
+func plainAgain(t *testing.T, a, b *netns.Host) {
+	t.Helper()
+	var ends []link.Link
+	for _, h := range []*netns.Host{a, b} {
+		h.Do(func() {
+			l, err := link.FromDevice(openTUN(t, link.TUNConfig{Name: "tun0"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, l)
+		})
+	}
+	b.Up(t, "tun0", netip.PrefixFrom(netns.B4, 24))
+	connect(t, ends[:1], ends[1:])
+	transfer(t, a, b, netns.B4, 1<<20)
+	for _, l := range ends {
+		l.Close()
+	}
+}
