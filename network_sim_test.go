@@ -74,6 +74,14 @@ func newSimNet(t *testing.T, hops ...sim.Hop) *simNet {
 	return n
 }
 
+// joinSim is twoHosts of package sim.
+func joinSim(t *testing.T, hops ...sim.Hop) *twoHosts {
+	n := newSimNet(t, hops...)
+	return &twoHosts{n.client, n.server, func() {
+		n.client.config.MinRTO, n.client.config.InitialRTO = 5*time.Second, 5*time.Second
+	}}
+}
+
 // run lets packets and timers come when their time has come.
 func (n *simNet) run(ctx context.Context) {
 	timer := time.NewTimer(0)

@@ -31,23 +31,38 @@ const (
 	simRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 )
 
-// overSim runs test in a bubble, with a server that answers each request line
-// by line: the first 2 bytes of every read.
-func overSim(t *testing.T, hops []sim.Hop, test func(t *testing.T, n *simNet, l *fastopen.Listener)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n := newSimNet(t, append(append([]sim.Hop{sim.Delay(oneWay / 2)}, hops...), sim.Delay(oneWay/2))...)
-		lc := fastopen.ListenConfig{Network: n.server}
-		l, err := lc.Listen(t.Context(), "tcp", simAddress)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		test(t, n, l)
-	})
+// twoHosts are a client and a server with a path between, in a bubble.
+type twoHosts struct {
+	client, server fastopen.Network
+	patient        func() // makes the client's TCP slow to send a SYN again
 }
 
-func (n *simNet) dialer() *fastopen.Dialer {
+// overSim runs test in bubbles of their own, with a listener on the server:
+// once over a Network made for the test, of hosts of package sim, and once over
+// package stack. Both have to behave alike, to the millisecond.
+func overSim(t *testing.T, hops func() []sim.Hop, test func(t *testing.T, n *twoHosts, l *fastopen.Listener)) {
+	t.Helper()
+	for name, join := range map[string]func(*testing.T, ...sim.Hop) *twoHosts{"sim": joinSim, "stack": joinStacks} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := []sim.Hop{sim.Delay(oneWay / 2)}
+				if hops != nil {
+					path = append(path, hops()...)
+				}
+				n := join(t, append(path, sim.Delay(oneWay/2))...)
+				lc := fastopen.ListenConfig{Network: n.server}
+				l, err := lc.Listen(t.Context(), "tcp", simAddress)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				test(t, n, l)
+			})
+		})
+	}
+}
+
+func (n *twoHosts) dialer() *fastopen.Dialer {
 	return &fastopen.Dialer{Network: n.client, Cache: new(tfo.Cache)}
 }
 
@@ -117,7 +132,7 @@ func answerOverSim(c *fastopen.Conn, request string) error {
 // the SYN one, and what eats it costs the fallback delay.
 func TestNetworkExchanges(t *testing.T) {
 	const rtt = 2 * oneWay
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		d := n.dialer()
 		for i, want := range []struct {
 			status tfo.Status
@@ -142,11 +157,13 @@ func TestNetworkExchanges(t *testing.T) {
 	})
 }
 
+func eatData() []sim.Hop { return []sim.Hop{sim.DropSYNData()} }
+
 // TestNetworkFallback lets a middlebox eat SYNs with data: a plain connection
 // beside it carries on, the data arrives once, and the path is avoided.
 func TestNetworkFallback(t *testing.T) {
 	const rtt = 2 * oneWay
-	overSim(t, []sim.Hop{sim.DropSYNData()}, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, eatData, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		d := n.dialer()
 		exchangeOverSim(t, d, l, simRequest)
 		out, took := exchangeOverSim(t, d, l, simRequest)
@@ -159,8 +176,8 @@ func TestNetworkFallback(t *testing.T) {
 		}
 	})
 	// A TCP that is slower to try again than the Dialer.
-	overSim(t, []sim.Hop{sim.DropSYNData()}, func(t *testing.T, n *simNet, l *fastopen.Listener) {
-		n.client.config.MinRTO, n.client.config.InitialRTO = 5*time.Second, 5*time.Second
+	overSim(t, eatData, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
+		n.patient()
 		d := n.dialer()
 		d.FallbackDelay = 250 * time.Millisecond
 		exchangeOverSim(t, d, l, simRequest)
@@ -173,7 +190,7 @@ func TestNetworkFallback(t *testing.T) {
 
 // TestNetworkServerSpeaksFirst opens a connection that was put off by a Read.
 func TestNetworkServerSpeaksFirst(t *testing.T) {
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		d := n.dialer()
 		exchangeOverSim(t, d, l, simRequest)
 		go func() {
@@ -205,7 +222,7 @@ func TestNetworkServerSpeaksFirst(t *testing.T) {
 // TestNetworkErrors dials what does not answer as it should, with a cookie at
 // hand and without.
 func TestNetworkErrors(t *testing.T) {
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		d := n.dialer()
 		refused := func(when string, err error) {
 			t.Helper()
@@ -255,7 +272,7 @@ func TestNetworkErrors(t *testing.T) {
 // TestNetworkDeadlines checks that deadlines and Close reach those who wait on
 // a connection that is not open yet, and that Close delivers.
 func TestNetworkDeadlines(t *testing.T) {
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		d := n.dialer()
 		exchangeOverSim(t, d, l, simRequest)
 		dial := func() net.Conn {
@@ -313,7 +330,7 @@ func TestNetworkDeadlines(t *testing.T) {
 
 // TestNetworkDialEarly sends more than fits.
 func TestNetworkDialEarly(t *testing.T) {
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		d := n.dialer()
 		early := strings.Repeat("0123456789", 1000)
 		for i := range 3 {
@@ -346,7 +363,7 @@ func TestNetworkDialEarly(t *testing.T) {
 // TestNetworkHTTPS runs an http.Server and an http.Transport with TLS over a
 // Network: unchanged, and in one round trip less.
 func TestNetworkHTTPS(t *testing.T) {
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		cert := httptest.NewUnstartedServer(nil)
 		cert.StartTLS()
 		certificate, pool := cert.TLS.Certificates[0], x509.NewCertPool()
@@ -395,7 +412,7 @@ func TestNetworkHTTPS(t *testing.T) {
 
 // TestNetworkListener checks what a listener over a Network is told and tells.
 func TestNetworkListener(t *testing.T) {
-	overSim(t, nil, func(t *testing.T, n *simNet, l *fastopen.Listener) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
 		if l.FastOpen() != nil || l.Addr().String() != simAddress {
 			t.Errorf("Fast Open: %v, at %v", l.FastOpen(), l.Addr())
 		}
