@@ -1,6 +1,7 @@
 // Package fastopen opens and accepts TCP connections whose first bytes ride
 // in the SYN (TCP Fast Open, RFC 7413), so that a cold request takes one
-// round trip instead of two. It drives the operating system's own Fast Open.
+// round trip instead of two. It drives the operating system's own Fast Open,
+// or that of another TCP.
 //
 // # Usage
 //
@@ -20,6 +21,14 @@
 // [Conn.Outcome] says afterwards what happened, and [Listener.Stats] counts.
 // A server sees with [Conn.Early] whether bytes came in the SYN, and with
 // [Conn.Confirmed] when they are known to be no repetition.
+//
+// # Other TCPs
+//
+// [Dialer.Network] and [ListenConfig.Network] take a TCP in user space in
+// place of the operating system's. A Stack of package stack is one. Policies,
+// putting off, falling back, Outcomes, TLS and HTTP work over it unchanged:
+//
+//	t.DialContext = (&fastopen.Dialer{Network: s}).DialContext
 //
 // # Falling back
 //

@@ -3,6 +3,7 @@ package fastopen_test
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"testing"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/fastopen-go/fastopen"
 	"github.com/fastopen-go/fastopen/internal/netns"
+	"github.com/fastopen-go/fastopen/link"
+	"github.com/fastopen-go/fastopen/stack"
 	"github.com/fastopen-go/fastopen/tfo"
 )
 
@@ -37,7 +40,9 @@ func TestConn(t *testing.T) {
 					nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 						var lc fastopen.ListenConfig
 						lc.SetMultipathTCP(mptcp)
-						return pipe(t, listen(t, host.h, lc, host.address), mptcp, begun)
+						d := fastopen.Dialer{Policy: fastopen.Idempotent}
+						d.SetMultipathTCP(mptcp)
+						return pipe(t, &d, listen(t, host.h, lc, host.address), begun)
 					})
 				})
 			}
@@ -45,9 +50,56 @@ func TestConn(t *testing.T) {
 	}
 }
 
-func pipe(t *testing.T, l *fastopen.Listener, mptcp, begun bool) (c1, c2 net.Conn, stop func(), err error) {
-	d := fastopen.Dialer{Policy: fastopen.Idempotent}
-	d.SetMultipathTCP(mptcp)
+// TestConnOverStack does the same over package stack.
+func TestConnOverStack(t *testing.T) {
+	la, lb, err := link.NewPipe(link.PipeConfig{MTU: 1500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := func(l stack.Link, addrs ...string) *stack.Stack {
+		c := stack.Config{Links: []stack.Link{l}}
+		for _, a := range addrs {
+			c.Addresses = append(c.Addresses, netip.MustParsePrefix(a))
+		}
+		s, err := stack.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	client, server := host(la, "192.0.2.1/24", "2001:db8::1/64"), host(lb, "192.0.2.2/24", "2001:db8::2/64")
+	for _, address := range []string{"192.0.2.2:0", "[2001:db8::2]:0"} {
+		d := &fastopen.Dialer{Policy: fastopen.Idempotent, Network: client, Cache: new(tfo.Cache)}
+		open := func() *fastopen.Listener {
+			t.Helper()
+			lc := fastopen.ListenConfig{Network: server}
+			l, err := lc.Listen(t.Context(), "tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l
+		}
+		first := open()
+		c, err := d.Dial("tcp", first.Addr().String()) // gets the cookie
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		first.Close()
+		for _, begun := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s begun=%t", address, begun), func(t *testing.T) {
+				nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+					return pipe(t, d, open(), begun)
+				})
+			})
+		}
+	}
+}
+
+// pipe returns both ends of a connection by d to l, with data in its SYN if it
+// has begun, and put off otherwise.
+func pipe(t *testing.T, d *fastopen.Dialer, l *fastopen.Listener, begun bool) (c1, c2 net.Conn, stop func(), err error) {
 	c1, err = d.Dial("tcp", l.Addr().String())
 	if err != nil {
 		return nil, nil, nil, err

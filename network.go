@@ -43,7 +43,8 @@ type Network interface {
 // All that a net.Conn promises holds from the start, before Begin too: a Read
 // waits, deadlines and Close wake whoever waits. Close delivers, in the
 // background, what Begin and Write have taken, even if the SYN was not answered
-// yet; a connection that is still put off closes without a trace.
+// yet; after SetLinger(0) it drops them. A connection that is still put off closes
+// without a trace.
 //
 // Errors are those of package net: [errors.Is] finds [net.ErrClosed],
 // [os.ErrDeadlineExceeded], and syscall's ECONNREFUSED, ECONNRESET, ETIMEDOUT,
@@ -72,13 +73,14 @@ type NetworkConn interface {
 	// Handshake tells how far the handshake is, and what came of Fast Open.
 	Handshake() tfo.Handshake
 
-	// Await waits until the handshake has reached stage. It also ends with
-	// ctx, whose cause it then returns, with Close ([net.ErrClosed]), and with
-	// a deadline of the connection: that of reads if op is "read", that of
-	// writes if op is "write", none if it is empty. If the connection is dead
-	// before it has reached the stage, Await returns what it died of, except
-	// that [tfo.Closed] is reached by Close alone: it is awaited on a
-	// dead connection, too.
+	// Await waits until the handshake has reached stage. If it has already,
+	// nothing else counts. Otherwise Await also ends with ctx, whose cause it
+	// then returns, with Close ([net.ErrClosed]), and with a deadline of the
+	// connection: that of reads if op is "read", that of writes if op is
+	// "write", none if it is empty. If the connection is dead before it has
+	// reached the stage, Await returns what it died of, except that
+	// [tfo.Closed] is reached by Close alone: it is awaited on a dead
+	// connection, too.
 	//
 	// Reads and Writes that run at the same time are not disturbed.
 	Await(ctx context.Context, op string, stage tfo.Stage) error
