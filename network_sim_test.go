@@ -79,6 +79,9 @@ func joinSim(t *testing.T, hops ...sim.Hop) *twoHosts {
 	n := newSimNet(t, hops...)
 	return &twoHosts{n.client, n.server, func() {
 		n.client.config.MinRTO, n.client.config.InitialRTO = 5*time.Second, 5*time.Second
+	}, func() (left int) {
+		n.do(func(time.Time) { left = n.client.Conns() + n.server.Conns() })
+		return left
 	}}
 }
 

@@ -41,6 +41,14 @@ func joinStacks(t *testing.T, hops ...sim.Hop) *twoHosts {
 			s.TCP.MinRTO, s.TCP.InitialRTO = 5*time.Second, 5*time.Second
 			h.SetSettings(s)
 		})
+	}, func() (left int) {
+		for _, s := range stacks {
+			s.Do(func(_ time.Time, h *stack.Host) {
+				n, _ := h.Sockets()
+				left += n
+			})
+		}
+		return left
 	}}
 }
 

@@ -34,7 +34,8 @@ const (
 // twoHosts are a client and a server with a path between, in a bubble.
 type twoHosts struct {
 	client, server fastopen.Network
-	patient        func() // makes the client's TCP slow to send a SYN again
+	patient        func()     // makes the client's TCP slow to send a SYN again
+	left           func() int // connections that are not over, TIME-WAIT aside
 }
 
 // overSim runs test in bubbles of their own, with a listener on the server:
@@ -432,4 +433,68 @@ func TestNetworkListener(t *testing.T) {
 			t.Error("Control over a Network was taken")
 		}
 	})
+}
+
+// TestNetworkNothingLeft uses and abandons connections in every state, with and
+// without something that eats SYNs with data, and checks that no connection and
+// no goroutine stays behind: a bubble does not end before its goroutines.
+func TestNetworkNothingLeft(t *testing.T) {
+	for _, hops := range []func() []sim.Hop{nil, eatData} {
+		overSim(t, hops, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
+			exchangeOverSim(t, n.dialer(), l, simRequest)
+			var all sync.WaitGroup
+			all.Go(func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					all.Go(func() {
+						defer c.Close()
+						io.Copy(c, c)
+					})
+				}
+			})
+			var use sync.WaitGroup
+			for i := range 60 {
+				d := n.dialer() // that has not heard of failures yet
+				d.Policy = fastopen.Idempotent
+				d.FallbackDelay = time.Duration(i%7) * 40 * time.Millisecond
+				c, err := d.Dial("tcp", simAddress)
+				if err != nil {
+					t.Fatal(err)
+				}
+				use.Go(func() {
+					defer c.Close()
+					pause := time.Duration(i) * 7 * time.Millisecond
+					switch i % 6 {
+					case 0: // closed unused
+					case 1: // closed while the SYN is on its way
+						c.Write([]byte("hello"))
+					case 2:
+						c.Write([]byte("hello"))
+						io.ReadFull(c, make([]byte, 5))
+					case 3: // closed by another goroutine
+						time.AfterFunc(pause, func() { c.Close() })
+						c.Write(make([]byte, 10000))
+						io.Copy(io.Discard, c)
+					case 4:
+						c.SetDeadline(time.Now().Add(pause))
+						c.Read(make([]byte, 1))
+					case 5:
+						ctx, cancel := context.WithTimeout(context.Background(), pause)
+						defer cancel()
+						c.(*fastopen.Conn).Confirmed(ctx)
+					}
+				})
+			}
+			use.Wait()
+			l.Close()
+			all.Wait()
+			time.Sleep(10 * time.Minute)
+			if left := n.left(); left != 0 {
+				t.Errorf("%d connections are left", left)
+			}
+		})
+	}
 }
