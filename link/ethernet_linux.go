@@ -120,7 +120,7 @@ func openEthernet(c EthernetConfig) (*Ethernet, error) {
 		e.file.Close()
 		return nil, err
 	}
-	e.port.init(e.raw, 14)
+	e.port.init(e.raw, 14, true)
 	return e, nil
 }
 

@@ -311,6 +311,35 @@ func TestEthernetGone(t *testing.T) {
 	}
 }
 
+func TestEthernetAllocations(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	a, b := netns.New(t, "a"), netns.New(t, "b")
+	devA, devB := netns.Veth(t, a, b)
+	la, lb := openEthernet(t, a, link.EthernetConfig{Interface: devA}), openEthernet(t, b, link.EthernetConfig{Interface: devB})
+	out := make([]wire.Packet, 20)
+	for i := range out {
+		out[i] = frame(lb.HardwareAddr(), la.HardwareAddr(), 0x800, append([]byte{0x45}, make([]byte, 59)...))
+	}
+	in := make([]wire.Packet, 64)
+	if n, err := lb.Receive(nil); n != 0 || err != nil {
+		t.Errorf("Receive of nothing: %d, %v", n, err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		la.Send(out)
+		for got := 0; got < len(out); {
+			n, err := lb.Receive(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += n
+		}
+	}); n >= 1 {
+		t.Errorf("%v allocations to send and receive %d frames, want none", n, len(out))
+	}
+}
+
 func ip(t testing.TB, h *netns.Host, args ...string) {
 	t.Helper()
 	h.Do(func() {

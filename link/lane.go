@@ -58,8 +58,11 @@ func newLane(c PipeConfig) *lane {
 	return l
 }
 
-// receive returns zero only after close.
+// receive returns zero only after close, or for an empty batch.
 func (l *lane) receive(batch []wire.Packet) (n int) {
+	if len(batch) == 0 {
+		return 0
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.release()

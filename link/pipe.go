@@ -50,7 +50,7 @@ func NewPipe(c PipeConfig) (a, b *Pipe, err error) {
 // documentation. After Close of either end, and when nothing waits any more, the
 // error is [os.ErrClosed].
 func (p *Pipe) Receive(batch []wire.Packet) (n int, err error) {
-	if n = p.in.receive(batch); n == 0 {
+	if n = p.in.receive(batch); n == 0 && len(batch) > 0 {
 		return 0, &os.PathError{Op: "receive from", Path: "pipe", Err: os.ErrClosed}
 	}
 	return n, nil

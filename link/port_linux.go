@@ -30,10 +30,15 @@ const (
 	portLongest = vnetLen + 14 + 40 + maxPacket
 )
 
-func (o *port) init(raw syscall.RawConn, lower int) {
+// init readies a port; a socket can be asked for several packets at once.
+func (o *port) init(raw syscall.RawConn, lower int, socket bool) {
 	o.raw, o.lower = raw, lower
-	o.in.ready = o.in.read
 	o.in.lower = lower
+	if o.in.ready = o.in.read; socket {
+		o.in.ready = o.in.readMessages
+		o.in.arena = make([]byte, mmsgSlots*mmsgStride)
+		o.in.slots = newSlots(o.in.arena)
+	}
 	o.outs.New = func() any {
 		s := &sending{lower: lower, drops: &o.drops}
 		s.ready = s.write
@@ -43,6 +48,9 @@ func (o *port) init(raw syscall.RawConn, lower int) {
 
 // receive is Receive.
 func (o *port) receive(batch []wire.Packet) (n int, err error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
 	in := &o.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -81,6 +89,7 @@ type receiving struct {
 	lower int
 	arena []byte
 	used  int
+	slots *slots // of sockets
 	batch []wire.Packet
 	n     int
 	err   error

@@ -87,7 +87,7 @@ func tryTUNQueues(c TUNConfig, n int) (queues []*TUNQueue, err error) {
 		alive.Add(1)
 		queues = append(queues, q)
 		c.Name = q.name // the others are of the same device
-		q.port.init(q.raw, 0)
+		q.port.init(q.raw, 0, false)
 		if err := q.offload(tunOffloads); err != nil {
 			return queues, os.NewSyscallError("ioctl TUNSETOFFLOAD", err)
 		}
