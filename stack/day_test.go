@@ -77,7 +77,7 @@ func TestDay(t *testing.T) {
 		for name, s := range map[string]*stack.Stack{"client": a, "server": b} {
 			s.Do(func(_ time.Time, h *stack.Host) {
 				if c, w := h.Sockets(); c != 0 || w != 0 {
-					t.Errorf("%s: %d connections and %d in TIME-WAIT are left", name, c, w)
+					t.Errorf("%s: %d connections and %d in TIME-WAIT are left: %v", name, c, w, stack.Left(h))
 				}
 			})
 		}

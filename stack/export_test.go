@@ -1,4 +1,12 @@
 package stack
 
+import "fmt"
+
 // Lent is how many buffers of the host are in use.
 func Lent(h *Host) int { return h.memory.lent }
+
+// Left describes the connections that there are.
+func Left(h *Host) (all []string) {
+	h.conns.each(func(s *Socket) { all = append(all, fmt.Sprintf("%v %+v flags %x", s.conn.Remote(), s.Info(), s.flags)) })
+	return all
+}

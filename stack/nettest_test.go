@@ -18,7 +18,7 @@ func TestNetConn(t *testing.T) {
 			t.Run(name+"/"+family, func(t *testing.T) {
 				nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 					a, b := ends(t, pipe, stack.Config{}, stack.Config{})
-					return connect(t, a, b, net.JoinHostPort(addr, "80"))
+					return bothEnds(t, a, b, net.JoinHostPort(addr, "80"))
 				})
 			})
 		}
@@ -26,12 +26,12 @@ func TestNetConn(t *testing.T) {
 	t.Run("itself", func(t *testing.T) {
 		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 			a, _ := ends(t, link.PipeConfig{}, stack.Config{}, stack.Config{})
-			return connect(t, a, a, "127.0.0.1:80")
+			return bothEnds(t, a, a, "127.0.0.1:80")
 		})
 	})
 }
 
-func connect(t testing.TB, a, b *stack.Stack, address string) (c1, c2 net.Conn, stop func(), err error) {
+func bothEnds(t testing.TB, a, b *stack.Stack, address string) (c1, c2 net.Conn, stop func(), err error) {
 	l, err := b.Listen("tcp", address)
 	if err != nil {
 		return nil, nil, nil, err

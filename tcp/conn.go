@@ -134,6 +134,7 @@ const (
 	overrideSilly                       // send what fits, however little
 	largeThrough                        // a large segment has been delivered
 	largeLost                           // a large SYN was lost, and a small one was not
+	sendFixed                           // the application has said how much to keep
 )
 
 func (c *Conn) is(f connFlags) bool { return c.flags&f != 0 }
@@ -335,6 +336,7 @@ func (c *Conn) become(t instant, s State) {
 			// The peer's FIN came, and nothing of what was before it.
 			c.suspectBlackHole(c.time(t))
 		}
+		c.due &^= dueHandshake | dueAck
 		c.timers = timers{}
 		c.out.release(c.cfg.memory())
 		c.board = scoreboard{}

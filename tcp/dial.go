@@ -167,20 +167,21 @@ func (c *Conn) synRefused(t instant, why tfo.Cause, err error) {
 			c.due |= dueHandshake
 			return
 		}
-		const jitter = 10 * time.Millisecond
-		switch {
-		case c.tries == 1:
+		if c.tries == 1 {
 			return
-		case c.tries == 2 && d.refused > jitter && t.sub(d.sentAt) < d.refused/2:
-			again := d.sentAt.add(d.refused + d.refused/2)
-			c.timers.set(timerHandshake, min(c.timers[timerHandshake], again))
+		}
+		if c.tries == 2 && d.refused > askAgain && t.sub(d.sentAt) < d.refused/2 {
+			// It can be an answer all the same, so ask again soon.
+			c.timers.set(timerHandshake, t.add(2*d.refused+askAgain))
 			return
 		}
 	}
 	c.fail(t, err)
 }
 
-// askAgain is how long a doubtful refusal waits at least for a certain one.
+// askAgain is how long a doubtful refusal waits at least for a certain one. Where
+// answers come sooner, there is no telling a copy by its time: a process may have
+// slept for as long.
 const askAgain = 10 * time.Millisecond
 
 // takeSYN takes what the peer's SYN says: sequence number, window, options.
