@@ -25,13 +25,17 @@ var edges = map[string][]string{
 	"tcp":              {"tfo", "wire"},
 	"stack":            {"tfo", "wire", "tcp"},
 	"link":             {"wire", "golang.org/x/sys"},
-	"sim":              {"tfo", "wire", "tcp", "golang.org/x/sys"},
+	"link/wg":          {"link", "stack", "tfo", "wire", "golang.zx2c4.com/wireguard"},
+	"sim":              {"tfo", "wire", "tcp", "link", "golang.org/x/sys"},
 	"sim/torture":      {"sim", "tcp", "tfo"},
 	"sim/throughput":   {"sim", "tcp"},
 	"kernel":           {"tfo", "internal/procnet", "internal/sockopt", "golang.org/x/sys", "github.com/vishvananda/netlink"},
 	"internal/sockopt": {"golang.org/x/sys"},
-	"internal/netns":   {"link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
-	"cmd/tfo":          {".", "tfo", "kernel", "link", "sim", "stack", "tcp", "wire", "github.com/spf13/cobra", "golang.org/x/term"},
+	"internal/procnet": {},
+	"internal/netns":   {"internal/procnet", "link", "sim", "golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/vishvananda/netns"},
+	"cmd/tfo":          {".", "tfo", "kernel", "github.com/prometheus/client_golang", "github.com/spf13/cobra", "golang.org/x/term", "internal/servers", "probe", "github.com/spf13/pflag", "link", "sim", "stack", "tcp", "wire"},
+	"internal/servers": {},
+	"probe":            {"tfo", "wire", "kernel", "internal/sockopt", "golang.org/x/sys", "golang.org/x/net/bpf", "github.com/vishvananda/netlink/nl"},
 }
 
 // pure lists the packages without clocks, goroutines, I/O and randomness of

@@ -59,6 +59,9 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
+	root.AddCommand(newServe(), newGet(), newCheck(), newEnable(), newDisable(), newAttach(), newDetach(),
+		newWatch(), newKeys(), newProbe(), newExplain(), newMan(), newVersion())
+	addCompletion(root)
 	root.AddCommand(newServe(), newGet(), newDemo(), newVersion())
 	return root
 }
