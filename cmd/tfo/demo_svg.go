@@ -57,12 +57,12 @@ func (d *demo) svg(w io.Writer) error {
 		fmt.Fprintf(&b, `<marker id="%s" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto" markerUnits="userSpaceOnUse"><path class="head-%s" d="M0 0.5 10 5 0 9.5z"/></marker>`, kind, kind)
 	}
 	fmt.Fprintf(&b, "</defs>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n")
-	label(&b, 24, 38, "h1", "start", "TCP Fast Open, packet by packet")
+	svgText(&b, 24, 38, "h1", "start", "TCP Fast Open, packet by packet")
 	sub := "A client asks a server " + shortMillis(d.rtt) + " away, there and back, for a page."
 	if d.loss > 0 {
 		sub += " " + percent(d.loss) + " of the packets get lost."
 	}
-	label(&b, 24, 62, "faint", "start", sub)
+	svgText(&b, 24, 62, "faint", "start", sub)
 	b.WriteString(body.String())
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
@@ -80,15 +80,15 @@ func drawPanel(b *strings.Builder, x *shown, number int, y float64) float64 {
 	bottom := end + 22
 	height := bottom + 56 - y
 	fmt.Fprintf(b, `<rect class="panel" x="12" y="%.0f" width="%.0f" height="%.0f" rx="10"/>`+"\n", y, svgWidth-24, height)
-	label(b, 28, y+30, "h2", "start", fmt.Sprintf("%d  %s", number, x.title))
-	label(b, svgClient, top-18, "end", "middle", "client")
-	label(b, svgServer, top-18, "end", "middle", "server")
+	svgText(b, 28, y+30, "h2", "start", fmt.Sprintf("%d  %s", number, x.title))
+	svgText(b, svgClient, top-18, "end", "middle", "client")
+	svgText(b, svgServer, top-18, "end", "middle", "server")
 	for _, side := range []float64{svgClient, svgServer} {
-		line(b, "life", side, top-8, side, bottom)
+		svgLine(b, "life", side, top-8, side, bottom)
 	}
 	if x.box.name != "none" {
-		line(b, "box", svgMiddle, top-8, svgMiddle, bottom)
-		label(b, svgMiddle, top-18, "boxname", "middle", x.box.name+": "+x.box.what)
+		svgLine(b, "box", svgMiddle, top-8, svgMiddle, bottom)
+		svgText(b, svgMiddle, top-18, "boxname", "middle", x.box.name+": "+x.box.what)
 	}
 	drawTimes(b, x, steps, at)
 	last := map[[2]any]int{}
@@ -103,14 +103,14 @@ func drawPanel(b *strings.Builder, x *shown, number int, y float64) float64 {
 		}
 	}
 	if py, ok := at[x.plain]; ok && x.plain > 0 && x.plain != x.answer {
-		line(b, "plain", svgClient-14, py, svgClient+14, py)
-		label(b, svgClient+20, py+4, "faint halo", "start", "plain TCP: "+shortMillis(x.plain))
+		svgLine(b, "plain", svgClient-14, py, svgClient+14, py)
+		svgText(b, svgClient+20, py+4, "faint halo", "start", "plain TCP: "+shortMillis(x.plain))
 	}
 	if x.answer >= 0 {
 		fmt.Fprintf(b, `<circle class="done" cx="%.0f" cy="%.1f" r="5"/>`+"\n", svgClient, done)
 	}
 	class, words := x.result()
-	label(b, 28, bottom+32, class, "start", words)
+	svgText(b, 28, bottom+32, class, "start", words)
 	return y + height
 }
 
@@ -155,15 +155,15 @@ func drawTimes(b *strings.Builder, x *shown, steps []step, at map[time.Duration]
 		}
 		written[[2]any{client, m}] = true
 		if client {
-			label(b, svgClient-12, at[m]+4, "time", "end", shortMillis(m))
+			svgText(b, svgClient-12, at[m]+4, "time", "end", shortMillis(m))
 		} else {
-			label(b, svgServer+12, at[m]+4, "time", "start", shortMillis(m))
+			svgText(b, svgServer+12, at[m]+4, "time", "start", shortMillis(m))
 		}
 	}
 	silent := time.Duration(0)
 	for _, st := range steps {
 		if st.sent-silent > x.rtt*6/5 {
-			label(b, svgMiddle, (at[silent]+at[st.sent])/2+18, "faint halo", "middle", shortMillis(st.sent-silent)+" of silence")
+			svgText(b, svgMiddle, (at[silent]+at[st.sent])/2+18, "faint halo", "middle", shortMillis(st.sent-silent)+" of silence")
 		}
 		silent = st.sent
 		if !st.fromBox {
@@ -221,7 +221,7 @@ func drawPacket(b *strings.Builder, st step, at map[time.Duration]float64, down 
 	switch {
 	case st.arrived < 0:
 		for _, s := range []float64{1, -1} {
-			line(b, "p gone", x2-6, y2-6*s, x2+6, y2+6*s)
+			svgLine(b, "p gone", x2-6, y2-6*s, x2+6, y2+6*s)
 		}
 		fate, side, anchor := "lost", 14.0, "start"
 		if st.eaten {
@@ -230,11 +230,11 @@ func drawPacket(b *strings.Builder, st step, at map[time.Duration]float64, down 
 		if !st.toServer {
 			side, anchor = -14, "end"
 		}
-		label(b, x2+side, y2+4, "t-gone halo", anchor, fate)
+		svgText(b, x2+side, y2+4, "t-gone halo", anchor, fate)
 	case st.changed != "":
 		mx, my := svgMiddle, (y1+y2)/2
 		fmt.Fprintf(b, `<path class="dot" d="M%.1f %.1fl6 6-6 6-6-6z"/>`+"\n", mx, my-6)
-		label(b, mx, my+22, "t-changed halo", "middle", st.changed)
+		svgText(b, mx, my+22, "t-changed halo", "middle", st.changed)
 	}
 }
 
@@ -252,10 +252,10 @@ func (x *shown) result() (class, words string) {
 	return "even", fmt.Sprintf("Answer after %s, as over plain TCP.", shortMillis(x.answer))
 }
 
-func label(b *strings.Builder, x, y float64, class, anchor, text string) {
+func svgText(b *strings.Builder, x, y float64, class, anchor, text string) {
 	fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", class, x, y, anchor, html.EscapeString(text))
 }
 
-func line(b *strings.Builder, class string, x1, y1, x2, y2 float64) {
+func svgLine(b *strings.Builder, class string, x1, y1, x2, y2 float64) {
 	fmt.Fprintf(b, `<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`+"\n", class, x1, y1, x2, y2)
 }
