@@ -13,6 +13,7 @@
 //	tfo watch          what it does, live, or for Prometheus
 //	tfo keys           the keys that make cookies: show, set, generate, derive
 //	tfo probe HOST...  what a host, and the path to it, do with Fast Open
+//	tfo demo           what Fast Open is, drawn from a simulation
 //	tfo explain        a short manual
 //	tfo completion SHELL, tfo man DIR
 //	tfo version

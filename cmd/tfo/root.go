@@ -26,7 +26,8 @@ a server asks for a cookie; every later one can be fast.
 On this host: tfo check says whether Fast Open is on and what to do where it is
 not, tfo enable and tfo disable change that, tfo attach turns it on in a server
 that runs already, such as nginx, tfo keys sees to the keys, tfo watch shows
-what happens, and tfo explain is a short manual.
+what happens, and tfo explain is a short manual. tfo demo draws what Fast Open
+does between two simulated hosts, and needs nothing at all.
 
 Across the network: tfo serve offers files, or a page that tells each visitor
 how their connection was opened; tfo get fetches like curl and says what Fast
@@ -36,7 +37,8 @@ them, do with it.
 Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong; check and
 probe answer a question and have codes of their own.`
 
-const rootExample = `  tfo check                                  is it on here, and what is to be done?
+const rootExample = `  tfo demo                                   what it is, drawn
+  tfo check                                  is it on here, and what is to be done?
   tfo serve                                  a page on http://localhost:8080/
   tfo get http://localhost:8080/             fetch it: twice, to see the cookie at work
   tfo get --repeat 5 http://localhost:8080/  with and without Fast Open, side by side
@@ -60,9 +62,8 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainer(err)} })
 	root.AddCommand(newServe(), newGet(), newCheck(), newEnable(), newDisable(), newAttach(), newDetach(),
-		newWatch(), newKeys(), newProbe(), newExplain(), newMan(), newVersion())
+		newWatch(), newKeys(), newProbe(), newDemo(), newExplain(), newMan(), newVersion())
 	addCompletion(root)
-	root.AddCommand(newServe(), newGet(), newDemo(), newVersion())
 	return root
 }
 
