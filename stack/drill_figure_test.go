@@ -1,3 +1,5 @@
+//go:build unix
+
 package stack
 
 // figure is a number of TCP_INFO that the machine counts in bytes.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package stack
 
 import (
@@ -72,7 +74,6 @@ type drillSent struct {
 type drillSocket struct {
 	*Socket
 	nonblock bool
-	reuse    bool
 }
 
 // drillConn is a connection, and what its numbers in the script are on the wire.

@@ -36,7 +36,6 @@ type extra struct {
 	partition string
 	tuning    tuning
 	mode      clientMode
-	wanted    int // bytes offered to the SYN
 
 	listener *tcp.Listener
 	children map[*tcp.Conn]*Socket // whose connections wait for Accept, or for being ready to
@@ -44,7 +43,6 @@ type extra struct {
 	offered  int // how many could be accepted when that was last told
 	fast     fastOpenListener
 	lingers  time.Duration // SO_LINGER: less than 0 is off
-	family   uint8         // 4 or 6, if the socket is of one family alone
 }
 
 // fastOpenListener is what a listener was told of Fast Open.

@@ -222,7 +222,7 @@ func TestErrors(t *testing.T) {
 		check("silent", err, syscall.ETIMEDOUT)
 		l.(*stack.Listener).SetDeadline(time.Now().Add(time.Second))
 		for err = nil; err == nil; {
-			s, err = l.Accept()
+			_, err = l.Accept()
 		}
 		check("accept", err, os.ErrDeadlineExceeded)
 		go func() {

@@ -204,13 +204,13 @@ func TestFastOpen(t *testing.T) {
 	at := netip.AddrPortFrom(addrB4, 80)
 	l := w.listen(at, 16)
 	c := w.a.Socket()
-	n, err := c.ConnectWith(w.now, at, []byte("first"))
+	_, err := c.ConnectWith(w.now, at, []byte("first"))
 	want(t, "ConnectWith", err, syscall.EINPROGRESS)
 	w.run(time.Second)
 	_, err = l.Accept(w.now)
 	want(t, "Accept", err, nil)
 	c = w.a.Socket()
-	n, err = c.ConnectWith(w.now, at, []byte("second"))
+	n, err := c.ConnectWith(w.now, at, []byte("second"))
 	if n != 6 || err != nil {
 		t.Fatalf("ConnectWith: %d, %v", n, err)
 	}
