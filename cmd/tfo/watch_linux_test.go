@@ -32,8 +32,8 @@ type pane struct {
 	news       chan struct{} // closed and replaced whenever more is shown
 }
 
-// newPane starts a command on a terminal of the given size.
-func newPane(t *testing.T, h *netns.Host, columns, rows uint16, args ...string) *pane {
+// emptyPane is one on which nothing runs.
+func emptyPane(t *testing.T, columns, rows uint16) *pane {
 	t.Helper()
 	host, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -55,6 +55,13 @@ func newPane(t *testing.T, h *netns.Host, columns, rows uint16, args ...string) 
 	t.Cleanup(func() { p.slot.Close() })
 	p.resize(columns, rows)
 	go p.read()
+	return p
+}
+
+// newPane starts a command on a terminal of the given size.
+func newPane(t *testing.T, h *netns.Host, columns, rows uint16, args ...string) *pane {
+	t.Helper()
+	p := emptyPane(t, columns, rows)
 	p.cmd = exec.Command("tfo", args...)
 	p.cmd.Env = append(os.Environ(), "TERM=xterm", "LC_ALL=C.UTF-8", "NO_COLOR=")
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.slot, p.slot, p.slot
@@ -171,6 +178,32 @@ func TestWatchScreen(t *testing.T) {
 		}
 	}
 	s.stop()
+}
+
+// A panic leaves the terminal as it was.
+func TestWatchScreenPanics(t *testing.T) {
+	p := emptyPane(t, 80, 24)
+	before := p.modes()
+	tty, err := fillTerminal(p.slot, p.slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := p.await(0, `\x1b\[\?1049h\x1b\[\?25l`)
+	if p.modes() == before {
+		t.Error("the terminal was not taken over")
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("a sampler that is none did not panic")
+			}
+		}()
+		(&view{interval: time.Second}).loop(t.Context(), nil, tty, false)
+	}()
+	p.await(at, `\x1b\[\?25h\x1b\[\?1049l`)
+	if after := p.modes(); after != before {
+		t.Errorf("the terminal has the modes %+v, and had %+v", after, before)
+	}
 }
 
 // A namespace that ends while it is watched ends the watching, in order.

@@ -22,18 +22,17 @@ func watchScreen(ctx context.Context, s *sampler, interval time.Duration, cmd *c
 	if err != nil {
 		return err
 	}
-	err = func() error {
-		defer t.restore() // after a panic, too
-		return v.loop(ctx, s, t, paint(out))
-	}()
-	if err == nil {
-		_, err = io.WriteString(out, v.summary())
+	if err := v.loop(ctx, s, t, paint(out)); err != nil {
+		return err
 	}
+	_, err = io.WriteString(out, v.summary())
 	return err
 }
 
 // loop draws whenever there is something new: a sample, a key, another size.
+// It leaves the terminal as it was, after a panic, too.
 func (v *view) loop(ctx context.Context, s *sampler, t *terminal, p palette) error {
+	defer t.restore()
 	tick := time.NewTicker(v.interval)
 	defer tick.Stop()
 	resized, stop := onResize()
