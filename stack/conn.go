@@ -161,18 +161,27 @@ func (c *Conn) LocalAddr() net.Addr {
 	t := c.host.shell
 	t.lock()
 	defer t.unlock()
-	return net.TCPAddrFromAddrPort((*Socket)(c).Local())
+	return c.localAddr()
 }
+
+func (c *Conn) localAddr() net.Addr { return net.TCPAddrFromAddrPort((*Socket)(c).Local()) }
 
 // RemoteAddr implements [net.Conn].
 func (c *Conn) RemoteAddr() net.Addr {
 	t := c.host.shell
 	t.lock()
 	defer t.unlock()
-	if c.conn == nil && c.ext != nil {
+	return c.remoteAddr()
+}
+
+func (c *Conn) remoteAddr() net.Addr {
+	switch {
+	case c.conn != nil:
+		return net.TCPAddrFromAddrPort(c.conn.Remote())
+	case c.ext != nil:
 		return net.TCPAddrFromAddrPort(c.ext.remote)
 	}
-	return net.TCPAddrFromAddrPort(c.conn.Remote())
+	return (*net.TCPAddr)(nil)
 }
 
 // SetDeadline implements [net.Conn].
@@ -231,6 +240,14 @@ func (c *Conn) Confirmed(ctx context.Context) error {
 
 // wrap makes an error what package net would make of it.
 func (c *Conn) wrap(op string, err error) error {
+	t := c.host.shell
+	t.lock()
+	defer t.unlock()
+	return c.wrapLocked(op, err)
+}
+
+// wrapLocked is wrap for who has the lock.
+func (c *Conn) wrapLocked(op string, err error) error {
 	if err == io.EOF {
 		return err
 	}
@@ -241,5 +258,5 @@ func (c *Conn) wrap(op string, err error) error {
 		}
 		err = os.NewSyscallError(call, e)
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+	return &net.OpError{Op: op, Net: "tcp", Source: c.localAddr(), Addr: c.remoteAddr(), Err: err}
 }

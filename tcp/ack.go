@@ -210,7 +210,7 @@ func (c *Conn) release(ack uint32) {
 	if int32(ack-c.snd.base) <= 0 {
 		return
 	}
-	c.out.discard(c.cfg.memory(), n, false)
+	c.out.discard(c.cfg.memory(), n, c.is(outLent))
 	c.snd.base += uint32(n)
 }
 

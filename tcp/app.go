@@ -28,9 +28,14 @@ func (c *Conn) Peek() (a, b []byte) { return c.in.view(0, c.in.n) }
 
 // Discard drops the first n bytes of what Peek shows.
 func (c *Conn) Discard(now time.Time, n int) {
-	t := c.clock(now)
 	n = min(n, c.in.n)
 	c.in.discard(c.cfg.memory(), n, !c.asm.empty())
+	c.haveRead(now, n)
+}
+
+// haveRead is what follows when the application has taken n bytes.
+func (c *Conn) haveRead(now time.Time, n int) {
+	t := c.clock(now)
 	if !c.is(finTaken) && c.state != Closed {
 		c.rcv.tune.read(t, c, n)
 		c.offerWindow()
@@ -89,6 +94,9 @@ func (c *Conn) writeError() error {
 func (c *Conn) writeRoom() int {
 	if !c.is(sendFixed) {
 		c.snd.limit = max(c.snd.limit, 2*c.cc.cwnd, 64<<10)
+	}
+	if c.is(outLent) {
+		return 0
 	}
 	return max(min(int(c.snd.limit), c.cfg.sendBuffer())-c.out.n, 0)
 }

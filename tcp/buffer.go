@@ -98,6 +98,13 @@ func (r *ring) discard(m Memory, k int, keep bool) {
 	r.head = (r.head + uint32(k)) & uint32(len(r.b)-1)
 }
 
+// tail is a part of the reserved room behind the end, of n bytes at most.
+func (r *ring) tail(n int) []byte {
+	i := (int(r.head) + r.n) & (len(r.b) - 1)
+	n = min(n, len(r.b)-i)
+	return r.b[i : i+n : i+n]
+}
+
 func (r *ring) release(m Memory) {
 	if r.b != nil {
 		m.Put(r.b)

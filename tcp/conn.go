@@ -135,6 +135,7 @@ const (
 	largeThrough                        // a large segment has been delivered
 	largeLost                           // a large SYN was lost, and a small one was not
 	sendFixed                           // the application has said how much to keep
+	outLent                             // a part of the send buffer is lent
 )
 
 func (c *Conn) is(f connFlags) bool { return c.flags&f != 0 }
@@ -327,7 +328,7 @@ func (c *Conn) become(t instant, s State) {
 	case TimeWait:
 		c.timers = timers{}
 		c.timers.set(timerLinger, t.add(c.cfg.timeWait()))
-		c.out.release(c.cfg.memory())
+		c.releaseOut()
 		c.board = scoreboard{}
 	case FinWait2:
 		c.waitForFin(t)
@@ -338,7 +339,7 @@ func (c *Conn) become(t instant, s State) {
 		}
 		c.due &^= dueHandshake | dueAck
 		c.timers = timers{}
-		c.out.release(c.cfg.memory())
+		c.releaseOut()
 		c.board = scoreboard{}
 		c.asm = reassembly{}
 		c.events |= EventClosed | EventReadable | EventWritable

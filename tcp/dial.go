@@ -112,7 +112,7 @@ func (c *Conn) settleSYN(t instant, ack uint32) {
 	var d delivered
 	c.board.ack(ack, &d, func(*sent) {})
 	if n := ack - c.snd.base; n > 0 {
-		c.out.discard(c.cfg.memory(), int(n), false)
+		c.out.discard(c.cfg.memory(), int(n), c.is(outLent))
 		c.snd.base = ack
 	}
 	if c.snd.una != c.snd.nxt {
