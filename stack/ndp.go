@@ -44,6 +44,13 @@ func parseNDP(h *wire.IP, b []byte) (m ndpMessage, ok bool) {
 	if m.kind != ndpSolicitation && m.kind != ndpAdvertisement {
 		return m, false
 	}
+	// A message with a fragment header is ignored, also where it is whole
+	// (RFC 6980, section 5); so is one with any other extension header, which
+	// nobody sends.
+	// https://www.rfc-editor.org/rfc/rfc6980#section-5
+	if h.HeaderLen != 40 {
+		return m, false
+	}
 	// "The IP Hop Limit field has a value of 255, i.e., the packet could not
 	// possibly have been forwarded by a router."
 	if h.HopLimit != 255 || b[1] != 0 {

@@ -387,6 +387,7 @@ func TestNDPChecks(t *testing.T) {
 	}{
 		"valid":                      {valid.append(nil, them, us), nil, true},
 		"forwarded":                  {valid.append(nil, them, us), func(h *wire.IP, b []byte) []byte { h.HopLimit = 254; return b }, false},
+		"behind a fragment header":   {valid.append(nil, them, us), func(h *wire.IP, b []byte) []byte { h.HeaderLen += 8; return b }, false},
 		"checksum":                   {valid.append(nil, them, us), func(_ *wire.IP, b []byte) []byte { b[2]++; return b }, false},
 		"short":                      {valid.append(nil, them, us), func(_ *wire.IP, b []byte) []byte { return b[:23] }, false},
 		"a group as the target":      {group.append(nil, them, us), nil, false},
