@@ -98,6 +98,9 @@ func (f *checkFlags) run(cmd *cobra.Command) (*checkReport, error) {
 		_, err := io.WriteString(out, checkSchema)
 		return nil, err
 	}
+	if err := needsLinux(cmd); err != nil {
+		return nil, err
+	}
 	r, err := f.look(cmd)
 	if err != nil {
 		return nil, err

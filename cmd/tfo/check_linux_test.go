@@ -123,6 +123,38 @@ func TestCheckOther(t *testing.T) {
 	s.stop()
 }
 
+// A namespace that ip netns knows goes by its name, also in the commands.
+func TestCheckNamed(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can name a namespace")
+	}
+	program, err := exec.LookPath("tfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip(err)
+	}
+	// The names are kept in /run/netns; this /run is seen by nobody else.
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs none /run && ip netns add web && exec "$0" check --json --netns web`, program)
+	out, err := cmd.Output()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != checkNotReady {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var r checkReport
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatal(err)
+	}
+	n := r.Namespaces[0]
+	if n.Name != "netns web" || n.Actions[0].Command != "tfo enable --server --netns web" ||
+		n.Settings.Bits[1].Toggle != "ip netns exec web sysctl -w net.ipv4.tcp_fastopen=3" {
+		t.Errorf("got %+v", n)
+	}
+}
+
 // Where there is no /proc/sys, as in some containers, check says so and what
 // else it found.
 func TestCheckWithoutProcSys(t *testing.T) {

@@ -87,14 +87,27 @@ func (f *checkFlags) look(cmd *cobra.Command) (*checkReport, error) {
 			plan := kernel.Boot("")
 			x.boot = &plan
 			x.configs, x.configsFailed = servers.Scan("/")
-		} else if f.pid != 0 {
-			// The files of a container are its own, too.
-			x.configs, x.configsFailed = servers.Scan(fmt.Sprintf("/proc/%d/root", f.pid))
+		} else if root := rootOf(f.pid); root != "" {
+			x.configs, x.configsFailed = servers.Scan(root)
 		}
 		found = append(found, x)
 	}
 	shareKeys(found)
 	return f.report(found, hidden), nil
+}
+
+// rootOf returns where the files of a container are seen from here, "" if the
+// process has those of the host.
+func rootOf(pid int) string {
+	root := fmt.Sprintf("/proc/%d/root", pid)
+	own, err := os.Stat("/")
+	if err != nil {
+		return ""
+	}
+	if its, err := os.Stat(root); err != nil || os.SameFile(own, its) {
+		return ""
+	}
+	return root
 }
 
 // here finds out about the namespace of the calling thread.

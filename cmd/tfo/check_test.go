@@ -191,6 +191,19 @@ func TestSchemaNotices(t *testing.T) {
 	}
 }
 
+// Random keys are never the same, so those that are were set.
+func TestShareKeys(t *testing.T) {
+	with := func(name string, k tfo.Keys) finding { return finding{name: name, settings: kernel.Settings{Keys: k}} }
+	found := []finding{with("a", tfo.NewKeys(key(1))), with("b", tfo.NewKeys(key(2))), with("c", tfo.NewKeys(key(1))),
+		with("d", tfo.Keys{}), with("e", tfo.Keys{}), with("f", tfo.NewKeys(key(1), key(2)))}
+	shareKeys(found)
+	for i, want := range []string{"c", "", "a", "", "", ""} {
+		if got := strings.Join(found[i].shared, " "); got != want {
+			t.Errorf("%s shares with %q, want %q", found[i].name, got, want)
+		}
+	}
+}
+
 func TestPlaceOf(t *testing.T) {
 	here, err := kernel.CurrentNamespace()
 	if errors.Is(err, errors.ErrUnsupported) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,6 +75,14 @@ func (f *namespaceFlags) do(cmd *cobra.Command, act func() error) error {
 		return err
 	}
 	return n.Do(act)
+}
+
+// needsLinux says why a verb has nothing to ask on another system.
+func needsLinux(cmd *cobra.Command) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("%s asks the Linux kernel, and this is %s", cmd.Name(), runtime.GOOS)
+	}
+	return nil
 }
 
 // check finds flags that do not go together.

@@ -106,6 +106,9 @@ func (f *watchFlags) checkFlags(cmd *cobra.Command) error {
 }
 
 func (f *watchFlags) run(ctx context.Context, cmd *cobra.Command) error {
+	if err := needsLinux(cmd); err != nil {
+		return err
+	}
 	s, err := newSampler(&f.namespaceFlags, cmd)
 	if err != nil {
 		return err

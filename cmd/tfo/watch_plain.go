@@ -110,7 +110,7 @@ type sampleRecord struct {
 	Seconds   float64            `json:"seconds,omitempty"`    // since the sample before; missing in the first one
 	PerSecond map[string]float64 `json:"per_second,omitempty"` // what was counted since, by the kernel's names
 	Total     map[string]uint64  `json:"total"`
-	Listeners []listenerRecord   `json:"listeners"`
+	Listeners []listenerRecord   `json:"listeners,omitempty"` // missing if there is none, or they could not be told
 }
 
 // A listenerRecord is about one socket that listens.
@@ -126,7 +126,7 @@ type listenerRecord struct {
 func (l *jsonLines) print(now sample, before *sample) error {
 	for _, n := range now.namespaces {
 		r := sampleRecord{Event: "sample", Time: now.at, Namespace: n.name, Inode: n.id.Inode,
-			Total: map[string]uint64{}, Listeners: []listenerRecord{}}
+			Total: map[string]uint64{}}
 		for _, c := range n.counters.All() {
 			r.Total[c.Name] = c.Value
 		}

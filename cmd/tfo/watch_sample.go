@@ -24,8 +24,10 @@ type namespaceSample struct {
 	bits      kernel.Bits
 	bitsErr   error
 	counters  kernel.Counters
-	listeners []kernel.Listener // none if they could not be told
-	pending   []int             // at each of them; nil if it could not be told
+	listeners []kernel.Listener
+	pending   []int // at each of the listeners; nil if it could not be told
+
+	listenersErr error
 }
 
 // find returns the sample of a namespace, and whether there is one.
@@ -122,9 +124,11 @@ func (s *sampler) here(x *namespaceSample) (err error) {
 		return err
 	}
 	x.bits, x.bitsErr = kernel.FastOpen()
-	if x.listeners, err = kernel.ListenersAgain(s.known[x.id]); err == nil {
-		s.known[x.id] = x.listeners
+	x.listeners, x.listenersErr = kernel.ListenersAgain(s.known[x.id])
+	if x.listenersErr != nil {
+		return nil
 	}
+	s.known[x.id] = x.listeners
 	if pending, err := kernel.Pending(); err == nil {
 		x.pending = kernel.PendingOf(x.listeners, pending)
 	}

@@ -131,6 +131,15 @@ func TestWatchViewForgets(t *testing.T) {
 	if v.chosen != list[2].namespaces[0].id || len(v.history) != 1 {
 		t.Errorf("chose %v, remembers %d namespaces", v.chosen, len(v.history))
 	}
+	blind := list[2]
+	blind.namespaces = []namespaceSample{{name: "this host", id: v.chosen, bitsErr: io.EOF, listenersErr: errors.New("kernel: no\x1b answer")}}
+	v.add(blind)
+	got := strings.Join(v.render(80, 24, false), "\n")
+	for _, want := range []string{"Whether Fast Open is on could not be told.", "Who listens could not be told: no\\x1b answer"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the screen has no %q:\n%s", want, got)
+		}
+	}
 	v.add(sample{at: list[2].at.Add(time.Second)})
 	v.move(1)
 	v.render(80, 24, true)

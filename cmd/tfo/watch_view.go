@@ -243,6 +243,9 @@ func sparkline(values []float64, width int, unicode bool) string {
 
 // listenerRows have those with Fast Open first, and those where more wait.
 func listenerRows(n namespaceSample, p palette) []row {
+	if n.listenersErr != nil {
+		return []row{{"Who listens could not be told: " + printable(strings.TrimPrefix(n.listenersErr.Error(), "kernel: ")), p.yellow}}
+	}
 	if len(n.listeners) == 0 {
 		return []row{{"No program listens here.", p.faint}}
 	}
