@@ -45,6 +45,7 @@ func ends(t testing.TB, c link.PipeConfig, client, server stack.Config) (a, b *s
 	t.Cleanup(func() {
 		a.Close()
 		b.Close()
+		nothingLent(t, a, b)
 	})
 	return a, b
 }

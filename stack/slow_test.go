@@ -124,13 +124,19 @@ func far(t *testing.T, rtt time.Duration, client, server stack.Config) (a, b *st
 	t.Cleanup(func() {
 		a.Close()
 		b.Close()
-		for _, s := range []*stack.Stack{a, b} {
-			s.Do(func(_ time.Time, h *stack.Host) {
-				if n := stack.Lent(h); n != 0 {
-					t.Errorf("%d buffers were not given back", n)
-				}
-			})
-		}
+		nothingLent(t, a, b)
 	})
 	return a, b, la
+}
+
+// nothingLent checks that closed stacks have all of their buffers back.
+func nothingLent(t testing.TB, stacks ...*stack.Stack) {
+	t.Helper()
+	for _, s := range stacks {
+		s.Do(func(_ time.Time, h *stack.Host) {
+			if n := stack.Lent(h); n != 0 {
+				t.Errorf("%d buffers were not given back", n)
+			}
+		})
+	}
 }

@@ -187,7 +187,11 @@ func (l *Listener) Accept() *Conn {
 	}
 	c := l.queue[0]
 	l.queue[0] = nil
-	l.queue = l.queue[1:]
+	if len(l.queue) == 1 {
+		l.queue = l.queue[:0] // so that the next one finds its place
+	} else {
+		l.queue = l.queue[1:]
+	}
 	c.set(accepted)
 	c.detach()
 	return c
