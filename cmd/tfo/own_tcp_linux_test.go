@@ -1,11 +1,14 @@
 package main
 
 import (
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/fastopen-go/fastopen/internal/netns"
 )
@@ -102,8 +105,49 @@ func TestOwnTCP(t *testing.T) {
 			}
 		}
 	}
+	nameServer(t, h, "10.98.0.1:53", netip.MustParseAddr("10.98.0.1"))
+	got := one(t, h, "--stack", "ours1", "--addr", "10.98.0.2/24", "--dns", "10.98.0.1", "http://kernel.example:8081/")
+	got.want(t, "by name", event{"status": 200, "remote": "10.98.0.1:8081"})
+	if got.number("name_ms") <= 0 {
+		t.Errorf("looking the name up took no time: %v", got)
+	}
 	s.stop()
 	kernel.stop()
+}
+
+// nameServer answers on h that every name has the address a.
+func nameServer(t *testing.T, h *netns.Host, at string, a netip.Addr) {
+	t.Helper()
+	var c net.PacketConn
+	var err error
+	h.Do(func() { c, err = net.ListenPacket("udp", at) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	go func() {
+		b := make([]byte, 1500)
+		for {
+			n, from, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(b[:n]) != nil || len(m.Questions) == 0 {
+				continue
+			}
+			m.Response, m.Additionals = true, nil
+			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+				m.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 1},
+					Body:   &dnsmessage.AResource{A: a.As4()},
+				}}
+			}
+			if reply, err := m.Pack(); err == nil {
+				c.WriteTo(reply, from)
+			}
+		}
+	}()
 }
 
 // TestOwnTCPTrouble: what keeps the device from working is said in a sentence.
