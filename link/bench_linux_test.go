@@ -2,7 +2,6 @@ package link_test
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -133,43 +132,13 @@ func stream(b *testing.B, x, y *netns.Host) {
 		b.Fatal(err)
 	}
 	defer l.Close()
-	done := make(chan int64)
-	go func() {
-		s, err := l.Accept()
-		if err != nil {
-			done <- 0
-			return
-		}
-		defer s.Close()
-		buf, total := make([]byte, 1<<20), int64(0)
-		for {
-			n, err := s.Read(buf)
-			total += int64(n)
-			if err == io.EOF {
-				done <- total
-				return
-			}
-			if err != nil {
-				done <- -total
-				return
-			}
-		}
-	}()
-	x.Do(func() { c, err = net.Dial("tcp", l.Addr().String()) })
+	x.Do(func() { c, err = (&net.Dialer{Control: cubic}).Dial("tcp", l.Addr().String()) })
 	if err != nil {
 		b.Fatal(err)
 	}
-	piece := pattern(256 << 10)
-	b.SetBytes(int64(len(piece)))
-	b.ResetTimer()
-	for range b.N {
-		if _, err := c.Write(piece); err != nil {
-			b.Fatal(err)
-		}
+	to, err := l.Accept()
+	if err != nil {
+		b.Fatal(err)
 	}
-	c.Close()
-	if got, want := <-done, int64(b.N)*int64(len(piece)); got != want {
-		b.Fatalf("%d bytes arrived, want %d", got, want)
-	}
-	b.ReportMetric(float64(b.N)*float64(len(piece))*8/float64(b.Elapsed().Nanoseconds()), "Gbit/s")
+	pump(b, c, to)
 }
