@@ -81,7 +81,7 @@ func (l ladder) rungs(b *strings.Builder, x *shown) {
 // between says what happens while nothing does.
 func (l ladder) between(b *strings.Builder, what string) {
 	left := (ladderArrow - len(what)) / 2
-	fmt.Fprintf(b, "%*s %s%s%s%s%s\n", ladderTime, "", l.faint(l.dots), strings.Repeat(" ", left+1), l.faint(what), strings.Repeat(" ", ladderArrow-left-len(what)+1), l.faint(l.dots))
+	fmt.Fprintf(b, "%*s %s%s%s%s%s\n", ladderTime, "", l.faint(l.dots), strings.Repeat(" ", left), l.faint(what), strings.Repeat(" ", ladderArrow-left-len(what)), l.faint(l.dots))
 }
 
 // rung draws a packet.
