@@ -10,7 +10,7 @@ import (
 	"github.com/fastopen-go/fastopen/tfo"
 )
 
-var errNoSocket = errors.New("Control asks for a socket of the operating system, and Network has none: leave one of them out")
+var errNoSocket = errors.New("a Control function needs a socket of the operating system, and the Network has none: leave one of them out")
 
 // openOver makes attempt a at to, by the Dialer's Network. If a cookie is at
 // hand the connection is put off; otherwise its handshake is done.
