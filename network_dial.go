@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/fastopen-go/fastopen/tfo"
@@ -18,6 +19,9 @@ func (d *dialing) openOver(ctx context.Context, a *attempt, to candidate) (Netwo
 	local, ok := d.source(to.remote.Addr())
 	if !ok {
 		return nil, &net.AddrError{Err: "the local address is not a TCP address of the same family", Addr: fmt.Sprint(d.LocalAddr)}
+	}
+	if local.Addr().IsUnspecified() {
+		local = netip.AddrPortFrom(netip.Addr{}, local.Port())
 	}
 	conn, err := d.Network.DialFastOpen(local, to.remote, tfo.DialConfig{
 		Off: !a.asked, NoCookie: d.NoCookie, Partition: d.Partition,

@@ -240,7 +240,11 @@ func (c *simConn) dial(now time.Time, early []byte) int {
 		early = early[:tcp.Dial(now, &cfg, netip.AddrPortFrom(c.h.Addr(), 1), c.remote, early).Outcome().Sent]
 	}
 	c.putOff = false
-	c.c = c.h.Dial(c.remote, early, c.run)
+	if c.local.Port() != 0 {
+		c.c = c.h.DialFrom(netip.AddrPortFrom(c.h.Addr(), c.local.Port()), c.remote, early, c.run)
+	} else {
+		c.c = c.h.Dial(c.remote, early, c.run)
+	}
 	c.local = c.c.Local()
 	return len(early)
 }

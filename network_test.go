@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -496,5 +497,82 @@ func TestNetworkNothingLeft(t *testing.T) {
 				t.Errorf("%d connections are left", left)
 			}
 		})
+	}
+}
+
+// TestNetworkLocalAddr dials from an address and a port, from a port alone, and
+// from an address that the host does not have.
+func TestNetworkLocalAddr(t *testing.T) {
+	overSim(t, nil, func(t *testing.T, n *twoHosts, l *fastopen.Listener) {
+		for i, local := range []*net.TCPAddr{
+			{IP: net.IPv4(192, 0, 2, 1), Port: 4001}, {Port: 4002}, {IP: net.IPv4zero, Port: 4003}, {IP: net.IPv4(192, 0, 2, 1)}, {},
+		} {
+			d := n.dialer()
+			d.LocalAddr = local
+			c, err := d.DialEarly(t.Context(), "tcp", simAddress, []byte("x"))
+			if err != nil {
+				t.Fatalf("from %v: %v", local, err)
+			}
+			theirs, err := l.AcceptConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := c.LocalAddr().(*net.TCPAddr)
+			if !got.IP.Equal(net.IPv4(192, 0, 2, 1)) || local.Port != 0 && got.Port != local.Port || theirs.RemoteAddr().String() != got.String() {
+				t.Errorf("%d, from %v: from %v, and accepted from %v", i, local, got, theirs.RemoteAddr())
+			}
+			c.Close()
+			theirs.Close()
+		}
+		for _, local := range []net.Addr{&net.TCPAddr{IP: net.ParseIP("2001:db8::1")}, &net.UDPAddr{Port: 1}} {
+			d := n.dialer()
+			d.LocalAddr = local
+			var e *net.OpError
+			if _, err := d.Dial("tcp", simAddress); !errors.As(err, &e) || e.Op != "dial" || e.Source != local {
+				t.Errorf("from %v: %v", local, err)
+			}
+		}
+	})
+}
+
+// pipeNetwork's connections and listeners are none that a Network may have.
+type pipeNetwork struct{ ours, theirs net.Conn }
+
+func (p *pipeNetwork) DialFastOpen(local, remote netip.AddrPort, config tfo.DialConfig) (net.Conn, error) {
+	return p.ours, nil
+}
+
+func (p *pipeNetwork) ListenFastOpen(local netip.AddrPort, config tfo.ListenConfig) (net.Listener, error) {
+	return &pipeListener{p}, nil
+}
+
+// A pipeListener has no deadlines.
+type pipeListener struct{ p *pipeNetwork }
+
+func (l *pipeListener) Accept() (net.Conn, error) { return l.p.ours, nil }
+func (l *pipeListener) Close() error              { return l.p.ours.Close() }
+func (l *pipeListener) Addr() net.Addr            { return &net.TCPAddr{} }
+
+// TestNetworkUnfit: what is no Network is refused with a sentence, and closed.
+func TestNetworkUnfit(t *testing.T) {
+	for name, use := range map[string]func(p *pipeNetwork) error{
+		"dial": func(p *pipeNetwork) error {
+			_, err := (&fastopen.Dialer{Network: p}).Dial("tcp", simAddress)
+			return err
+		},
+		"listen": func(p *pipeNetwork) error {
+			_, err := (&fastopen.ListenConfig{Network: p}).Listen(t.Context(), "tcp", simAddress)
+			return err
+		},
+	} {
+		p := new(pipeNetwork)
+		p.ours, p.theirs = net.Pipe()
+		var e *net.OpError
+		if err := use(p); !errors.As(err, &e) || e.Op != name || !strings.Contains(err.Error(), "use another Network") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := p.theirs.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("%s: left open: %v", name, err)
+		}
 	}
 }
