@@ -13,31 +13,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// One stream between a stack on a TUN device and the kernel, out of the stack
-// and into it. Both ends are in this process.
+// One stream between a stack at a device and the kernel, out of the stack and into
+// it. Both ends are in this process.
 func BenchmarkStack(b *testing.B) {
 	if netns.IsolateBenchmark(b) {
 		b.SkipNow()
 	}
-	h := netns.New(b, "bench")
-	q := openQueues(b, h, link.TUNConfig{Name: "tun0"}, 1)[0]
-	h.Up(b, "tun0", netip.PrefixFrom(netns.A4, 24))
-	st, err := stack.New(stack.Config{Links: []stack.Link{q}, Addresses: []netip.Prefix{netip.PrefixFrom(netns.B4, 24)}})
+	b.Run("TUNQueue", func(b *testing.B) {
+		h := netns.New(b, "bench")
+		q := openQueues(b, h, link.TUNConfig{Name: "tun0"}, 1)[0]
+		h.Up(b, "tun0", netip.PrefixFrom(netns.A4, 24))
+		bothWays(b, h, q)
+	})
+	b.Run("Ethernet", func(b *testing.B) {
+		h, m := netns.New(b, "bench"), netns.New(b, "m")
+		_, toH := netns.Veth(b, h, m, netip.PrefixFrom(netns.A4, 24), netip.MustParsePrefix("192.0.2.1/32"))
+		e := openEthernet(b, m, link.EthernetConfig{Interface: toH, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 0x42}})
+		bothWays(b, h, e)
+	})
+}
+
+// bothWays measures between h's kernel at A4 and a stack at B4.
+func bothWays(b *testing.B, h *netns.Host, at stack.Link) {
+	st, err := stack.New(stack.Config{Links: []stack.Link{at}, Addresses: []netip.Prefix{netip.PrefixFrom(netns.B4, 24)}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer st.Close()
+	b.Cleanup(func() { st.Close() })
 	l, err := st.Listen("tcp", ":99")
 	if err != nil {
 		b.Fatal(err)
 	}
 	d := net.Dialer{Control: cubic}
-	for _, out := range []bool{true, false} {
-		name := "in"
-		if out {
-			name = "out"
-		}
-		b.Run(name, func(b *testing.B) {
+	for _, way := range []string{"out", "in"} {
+		b.Run(way, func(b *testing.B) {
 			var from net.Conn
 			h.Do(func() { from, err = d.Dial("tcp", netip.AddrPortFrom(netns.B4, 99).String()) })
 			if err != nil {
@@ -47,7 +56,7 @@ func BenchmarkStack(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if out {
+			if way == "out" {
 				from, to = to, from
 			}
 			pump(b, from, to)

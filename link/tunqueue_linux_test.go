@@ -100,24 +100,30 @@ func transfer(t testing.TB, a, b *netns.Host, to netip.Addr, n int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetDeadline(time.Now().Add(20 * time.Second))
-	sent, got := sha256.New(), sha256.New()
-	var work sync.WaitGroup
-	work.Go(func() {
-		defer c.Close()
-		source := rand.NewChaCha8([32]byte{1})
-		if _, err := io.CopyN(io.MultiWriter(c, sent), source, n); err != nil {
-			t.Error(err)
-		}
-	})
+	defer c.Close()
 	s, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.SetDeadline(time.Now().Add(20 * time.Second))
-	if k, err := io.Copy(got, s); k != n || err != nil {
-		t.Errorf("%d bytes arrived, %v, want %d", k, err, n)
+	compare(t, c, s, n)
+}
+
+// compare sends n random bytes over c, which s is to receive.
+func compare(t testing.TB, c, s net.Conn, n int64) {
+	t.Helper()
+	end := time.Now().Add(20 * time.Second)
+	c.SetDeadline(end)
+	s.SetDeadline(end)
+	sent, got := sha256.New(), sha256.New()
+	var work sync.WaitGroup
+	work.Go(func() {
+		if _, err := io.CopyN(io.MultiWriter(c, sent), rand.NewChaCha8([32]byte{1}), n); err != nil {
+			t.Error(err)
+		}
+	})
+	if k, err := io.CopyN(got, s, n); err != nil {
+		t.Errorf("%d bytes of %d arrived: %v", k, n, err)
 	}
 	work.Wait()
 	if string(sent.Sum(nil)) != string(got.Sum(nil)) {
