@@ -3,10 +3,12 @@ package stack
 import (
 	"io"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/fastopen-go/fastopen/tcp"
 	"github.com/fastopen-go/fastopen/tfo"
 	"github.com/fastopen-go/fastopen/wire"
 )
@@ -258,4 +260,29 @@ func TestFastOpen(t *testing.T) {
 	if t.Failed() {
 		t.Log(w.seen)
 	}
+}
+
+// TestWaitSize measures what is left of a connection in TIME-WAIT, with its place in
+// the table.
+func TestWaitSize(t *testing.T) {
+	const n = 50_000
+	w := newWorld(t, Settings{}, Settings{})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range n {
+		remote := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 1000)
+		w.a.addWait(w.now, flowOf(at80, remote), tcp.Wait{})
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if _, waits := w.a.Sockets(); waits != n {
+		t.Fatalf("%d are waiting", waits)
+	}
+	each := float64(after.HeapAlloc-before.HeapAlloc) / n
+	t.Logf("a connection in TIME-WAIT takes %.0f bytes", each)
+	if each > 128 {
+		t.Errorf("a connection in TIME-WAIT takes %.0f bytes, at most 128 are allowed", each)
+	}
+	runtime.KeepAlive(w)
 }
