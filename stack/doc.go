@@ -60,5 +60,6 @@
 // caller's business: there is no DHCP and no router discovery, and no check that an
 // address is free. Zones of link-local addresses are not told apart. Routes hold
 // for new connections and for those there are; a connection keeps the MTU of the
-// link it began on.
+// link it began on. Datagrams do not learn the MTU of a path: over IPv6, keep them
+// to 1,232 bytes, or the paths known.
 package stack

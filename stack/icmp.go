@@ -82,8 +82,8 @@ func (h *Host) sendWhole(link int16, ip *wire.IP, b []byte) {
 	if !ip.Src.Is4() {
 		header = 40
 	}
+	h.identify(ip)
 	if header+len(b) <= i.mtu {
-		ip.DontFragment = true
 		h.sendPart(i, ip, b)
 		return
 	}
@@ -92,14 +92,19 @@ func (h *Host) sendWhole(link int16, ip *wire.IP, b []byte) {
 	if header == 40 {
 		header = 48
 	}
-	h.fragmentID++
-	ip.ID, ip.DontFragment = h.fragmentID, false
 	most := (i.mtu - header) &^ 7
 	for off := 0; off < len(b); off += most {
 		part := b[off:min(off+most, len(b))]
 		ip.FragmentOffset, ip.MoreFragments = uint16(off), off+len(part) < len(b)
 		h.sendPart(i, ip, part)
 	}
+}
+
+// identify lets routers cut a packet that is not of TCP: nobody here would make use
+// of it if they said that it is too big.
+func (h *Host) identify(ip *wire.IP) {
+	h.fragmentID++
+	ip.ID, ip.DontFragment = h.fragmentID, false
 }
 
 // sendPart hands one packet over at once: what b is made of need not stay.

@@ -163,12 +163,9 @@ func (t *tuning) apply(c *tcp.Config) {
 		c.MaxMSS = t.maxMSS
 	}
 	if t.synCount != 0 {
-		// What replaces the number of retries counts the tries after the
-		// first: requirement SRV-15.
-		c.SYNRetries, c.SYNACKRetries = t.synCount, max(t.synCount-1, -1)
-		if t.synCount == 1 {
-			c.SYNACKRetries = -1
-		}
+		// Exactly so many after the first, for SYN-ACKs too: requirement
+		// SRV-15.
+		c.SYNRetries, c.SYNACKRetries = t.synCount, t.synCount
 	}
 	if t.receiveBuffer != 0 {
 		c.ReceiveBuffer, c.MaxReceiveBuffer = t.receiveBuffer, 1

@@ -161,7 +161,7 @@ func (h *Host) sendDatagram(i *attachment, ip *wire.IP, d *wire.Datagram) {
 		h.sendWhole(int16(i.index), ip, whole)
 		return
 	}
-	ip.DontFragment = true
+	h.identify(ip)
 	p := i.next()
 	p.Head = ip.Append(p.Head, wire.UDPHeaderLen+len(d.Payload))
 	p.Head = d.AppendHeader(p.Head)

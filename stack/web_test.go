@@ -299,3 +299,39 @@ func answer(q []byte) []byte {
 	}
 	return r
 }
+
+// TestAlone: a stack without any link talks to itself.
+func TestAlone(t *testing.T) {
+	s, err := stack.New(stack.Config{Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.9.9/32")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, address := range []string{"10.9.9.9:80", "127.0.0.1:80", "[::1]:80"} {
+		l, err := s.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		var b [5]byte
+		if _, err := io.ReadFull(a, b[:]); err != nil || string(b[:]) != "hello" {
+			t.Errorf("%s: %q, %v", address, b, err)
+		}
+		c.Close()
+		a.Close()
+		l.Close()
+	}
+	if _, err := s.Dial("tcp", "192.0.2.1:80"); !errors.Is(err, syscall.ENETUNREACH) {
+		t.Errorf("without a route: %v", err)
+	}
+}
