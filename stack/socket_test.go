@@ -402,3 +402,88 @@ func TestRefusedFast(t *testing.T) {
 	w.run(60 * time.Microsecond)
 	want(t, "PendingError", s.PendingError(), syscall.ECONNREFUSED)
 }
+
+// TestTries counts how often SYNs and SYN-ACKs are sent that nobody answers.
+func TestTries(t *testing.T) {
+	w := newWorld(t, Settings{}, Settings{})
+	l := w.b.Socket()
+	want(t, "SetSYNCount", l.SetSYNCount(3), nil)
+	want(t, "Bind", l.Bind(at80), nil)
+	want(t, "Listen", l.Listen(w.now, 0), nil)
+	w.drop = func(to *Host, _ []byte) bool { return to == w.a }
+	c := w.a.Socket()
+	want(t, "SetSYNCount", c.SetSYNCount(2), nil)
+	want(t, "Connect", c.Connect(w.now, at80), syscall.EINPROGRESS)
+	w.run(500 * time.Millisecond)
+	w.drop = func(*Host, []byte) bool { return true }
+	w.run(10 * time.Minute)
+	syns, synacks := 0, 0
+	for _, line := range w.seen {
+		switch {
+		case strings.HasPrefix(line, "> S "):
+			syns++
+		case strings.HasPrefix(line, "< S. "):
+			synacks++
+		}
+	}
+	if syns != 3 || synacks != 4 {
+		t.Errorf("%d SYNs and %d SYN-ACKs, want 3 and 4: %v", syns, synacks, w.seen)
+	}
+	want(t, "PendingError", c.PendingError(), syscall.ETIMEDOUT)
+	if conns, _ := w.b.Sockets(); conns != 0 {
+		t.Errorf("%d connections are left at the server", conns)
+	}
+}
+
+// TestKeepalive: an idle connection whose peer has gone ends, and only with
+// keepalive.
+func TestKeepalive(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		w := newWorld(t, Settings{}, Settings{})
+		l := w.listen(at80, 0)
+		c, _ := w.connect(at80, l)
+		if on {
+			c.SetKeepaliveConfig(w.now, tcp.Keepalive{Idle: time.Minute, Interval: time.Second, Count: 3})
+			c.SetKeepalive(w.now, true)
+		}
+		w.run(time.Hour)
+		want(t, "PendingError, peer there", c.PendingError(), nil)
+		w.drop = func(*Host, []byte) bool { return true }
+		w.run(time.Minute + 5*time.Second)
+		if on {
+			want(t, "PendingError, peer gone", c.PendingError(), syscall.ETIMEDOUT)
+		} else {
+			want(t, "PendingError, peer gone", c.PendingError(), nil)
+		}
+	}
+}
+
+// TestDisconnect: a socket that was disconnected connects again; a listener that
+// was, listens no more.
+func TestDisconnect(t *testing.T) {
+	w := newWorld(t, Settings{}, Settings{})
+	l := w.listen(at80, 0)
+	c, s := w.connect(at80, l)
+	w.seen = nil
+	want(t, "Disconnect", c.Disconnect(w.now), nil)
+	if len(w.seen) != 1 || !strings.HasPrefix(w.seen[0], "> R. ") {
+		t.Errorf("disconnecting sent %q", w.seen)
+	}
+	w.run(time.Second)
+	want(t, "PendingError of the peer", s.PendingError(), syscall.ECONNRESET)
+	want(t, "Connect", c.Connect(w.now, at80), syscall.EINPROGRESS)
+	w.run(time.Second)
+	s, err := l.Accept(w.now)
+	want(t, "Accept", err, nil)
+	c.Send(w.now, []byte("again"))
+	w.run(time.Second)
+	if got := w.receive(s); got != "again" {
+		t.Errorf("got %q", got)
+	}
+	want(t, "Disconnect", l.Disconnect(w.now), nil)
+	x := w.a.Socket()
+	want(t, "Connect", x.Connect(w.now, at80), syscall.EINPROGRESS)
+	w.run(time.Second)
+	want(t, "PendingError", x.PendingError(), syscall.ECONNREFUSED)
+	want(t, "Listen", l.Listen(w.now, 0), nil)
+}
