@@ -65,6 +65,7 @@ func BenchmarkBulk(b *testing.B) {
 				b.SetBytes(size)
 				b.ReportAllocs()
 				b.ResetTimer()
+				began := cpu()
 				var sources sync.WaitGroup
 				for i, c := range clients {
 					sources.Go(func() {
@@ -80,6 +81,7 @@ func BenchmarkBulk(b *testing.B) {
 				}
 				sources.Wait()
 				sinks.Wait()
+				b.ReportMetric(float64(cpu()-began)/float64(b.N)/size, "CPU-ns/B")
 			})
 		}
 	}
@@ -101,6 +103,7 @@ func BenchmarkPingPong(b *testing.B) {
 	var buf [64]byte
 	took := make([]time.Duration, 0, 1<<20)
 	b.ReportAllocs()
+	start := cpu()
 	for b.Loop() {
 		began := time.Now()
 		if _, err := clients[0].Write(buf[:]); err != nil {
@@ -113,6 +116,7 @@ func BenchmarkPingPong(b *testing.B) {
 			took = append(took, time.Since(began))
 		}
 	}
+	b.ReportMetric(float64((cpu()-start).Nanoseconds())/1000/float64(b.N), "CPU-µs/op")
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1000, "p99-µs")
@@ -140,6 +144,7 @@ func BenchmarkConnect(b *testing.B) {
 			}()
 			b.ReportAllocs()
 			b.ResetTimer()
+			began := cpu()
 			var work sync.WaitGroup
 			for i := range at {
 				work.Go(func() {
@@ -152,6 +157,7 @@ func BenchmarkConnect(b *testing.B) {
 				})
 			}
 			work.Wait()
+			b.ReportMetric(float64((cpu()-began).Microseconds())/float64(b.N), "CPU-µs/conn")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "conn/s")
 		})
 	}
