@@ -166,8 +166,10 @@ func (h *Host) Advance(now time.Time) {
 	h.settle(now)
 }
 
-func (h *Host) clock(now time.Time) int64   { return int64(now.Sub(h.epoch)) }
-func (h *Host) time(at int64) time.Time     { return h.epoch.Add(time.Duration(at)) }
+func (h *Host) clock(now time.Time) int64 { return int64(now.Sub(h.epoch)) }
+func (h *Host) time(at int64) time.Time   { return h.epoch.Add(time.Duration(at)) }
+
+// Sockets is how many connections there are, and how many in TIME-WAIT.
 func (h *Host) Sockets() (conns, waits int) { return h.conns.n, h.waits.n }
 
 // touch has s attended to before the call returns: once for all that came for it.
