@@ -24,7 +24,7 @@ func many(t *testing.T) int {
 		t.Fatal(err)
 	}
 	n := min(10_000, int(limit.Cur)-200)
-	if testing.Short() {
+	if testing.Short() || slower > 1 {
 		n = min(n, 1000)
 	}
 	return n

@@ -25,7 +25,7 @@ func much() int64 {
 	case testing.Short():
 		return 4 << 20
 	}
-	return 8 << 20
+	return 8 << 20 / slower
 }
 
 // meet makes a connection and returns the ends of client and server.
