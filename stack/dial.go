@@ -54,20 +54,23 @@ func (t *Stack) dial(ctx context.Context, network, address string, early []byte)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
+	var first error
 	for i, remote := range remotes {
-		var c *Conn
 		one, cancel := share(ctx, len(remotes)-i)
-		c, err = t.dialOne(one, remote, early)
+		c, err := t.dialOne(one, remote, early)
 		cancel()
 		if err == nil {
 			return c, nil
 		}
-		err = t.dialError(network, netip.AddrPort{}, remote, err)
+		if first == nil {
+			// As package net: the best address says what is wrong.
+			first = t.dialError(network, netip.AddrPort{}, remote, err)
+		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, err
+	return nil, first
 }
 
 // share is a context for one of n tries.
@@ -99,7 +102,11 @@ func (t *Stack) dialOne(ctx context.Context, remote netip.AddrPort, early []byte
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		_ = c.Close()
+		if ctx.Err() != nil {
+			// The deadline that the write came to is only the messenger.
+			err = context.Cause(ctx)
+		}
+		c.abandon()
 		return nil, err
 	}
 	return c, nil
@@ -150,7 +157,7 @@ func (timeout) Is(err error) bool {
 func (t *Stack) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		if len(t.dns) == 0 {
-			return nil, errors.New("the stack knows no name server: set Config.DNS, or dial addresses")
+			return nil, errNoServer
 		}
 		// The address is of the machine's own server, which the stack may
 		// not reach. Those of the stack take turns.
@@ -160,6 +167,19 @@ func (t *Stack) Resolver() *net.Resolver {
 		t.mu.Unlock()
 		return t.DialContext(ctx, network, server.String())
 	}}
+}
+
+var errNoServer = errors.New("the stack knows no name server: set Config.DNS, or dial addresses")
+
+// lookup finds the addresses of a name.
+func (t *Stack) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	found, err := t.Resolver().LookupNetIP(ctx, network, host)
+	var d *net.DNSError
+	if errors.As(err, &d) {
+		// It names the machine's own server, which was not asked.
+		d.Server = ""
+	}
+	return found, err
 }
 
 // resolve finds the addresses of what is to be dialed.
@@ -187,7 +207,7 @@ func (t *Stack) resolve(ctx context.Context, network, address string) ([]netip.A
 		if family == "4" || family == "6" {
 			ip += family
 		}
-		if found, err = t.Resolver().LookupNetIP(ctx, ip, host); err != nil {
+		if found, err = t.lookup(ctx, ip, host); err != nil {
 			return nil, err
 		}
 	}

@@ -1,10 +1,10 @@
 package stack
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -158,7 +158,7 @@ func listenError(network string, local netip.AddrPort, err error) error {
 		err = os.NewSyscallError(call, e)
 	}
 	o := &net.OpError{Op: "listen", Net: network, Err: err}
-	if local.IsValid() {
+	if local.IsValid() || local.Port() != 0 {
 		o.Addr = net.TCPAddrFromAddrPort(local)
 	}
 	return o
@@ -174,11 +174,9 @@ func parseLocal(network, protocol, address string) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	var port uint64
-	if service != "" {
-		if port, err = strconv.ParseUint(service, 10, 16); err != nil {
-			return netip.AddrPort{}, &net.AddrError{Err: "the port must be a number from 0 to 65535", Addr: address}
-		}
+	port, err := net.DefaultResolver.LookupPort(context.Background(), network, service) // an empty one is 0
+	if err != nil {
+		return netip.AddrPort{}, &net.AddrError{Err: "the port must be a number from 0 to 65535 or the name of a service", Addr: address}
 	}
 	var a netip.Addr
 	switch {

@@ -59,7 +59,7 @@ type Stack struct {
 }
 
 // New makes a Stack and starts to read from its links, which are its own from then
-// on.
+// on. If it fails they remain the caller's, to be closed.
 func New(c Config) (*Stack, error) {
 	t := &Stack{links: c.Links, dns: c.DNS}
 	hc := HostConfig{Settings: c.Settings, Cache: c.Cache, Output: t.output}
@@ -69,6 +69,9 @@ func New(c Config) (*Stack, error) {
 		k.Idle, k.Interval = 15*time.Second, 15*time.Second // as package net
 	}
 	for i, l := range c.Links {
+		if l == nil {
+			return nil, fmt.Errorf("new stack: link %d is nil: leave it out of Config.Links", i)
+		}
 		mtu, err := l.MTU()
 		if err != nil {
 			return nil, fmt.Errorf("new stack: link %d does not tell its MTU: %w", i, err)

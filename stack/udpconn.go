@@ -35,7 +35,7 @@ func (t *Stack) ListenPacket(network, address string) (net.PacketConn, error) {
 		}
 	}
 	err = listenError(network, netip.AddrPort{}, err)
-	if local.IsValid() {
+	if local.IsValid() || local.Port() != 0 {
 		err.(*net.OpError).Addr = net.UDPAddrFromAddrPort(local)
 	}
 	return nil, err
@@ -45,6 +45,10 @@ func (t *Stack) dialUDP(ctx context.Context, network, address string) (net.Conn,
 	remotes, err := t.resolve(ctx, network, address)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
+	if ctx.Err() != nil {
+		// Nothing would wait; but who has given up wants no connection.
+		return nil, t.dialError(network, netip.AddrPort{}, netip.AddrPort{}, context.Cause(ctx))
 	}
 	for _, remote := range remotes {
 		t.lock()
