@@ -92,8 +92,11 @@ func (d *drill) prepare(c *drillCall) func() (int, error) {
 			return c.result.number(), nil
 		}
 	}
-	if c.name == "poll" {
+	switch c.name {
+	case "poll":
 		return d.poll(c)
+	case "epoll_create", "epoll_ctl", "epoll_wait":
+		return d.epoll(c)
 	}
 	s := d.sockets[arg(0).number()]
 	if s == nil {
@@ -108,12 +111,22 @@ func (d *drill) prepare(c *drillCall) func() (int, error) {
 	}
 	switch c.name {
 	case "fcntl":
+		if arg(1).has("F_GETFL") {
+			return func() (int, error) { return 2, nil } // O_RDWR
+		}
 		return func() (int, error) { s.nonblock = arg(2).has("O_NONBLOCK"); return 0, nil }
+	case "ioctl":
+		return func() (int, error) {
+			if got := s.Unread(); arg(1).has("SIOCINQ") && got != arg(2).number() {
+				return 0, fmt.Errorf("%d bytes are unread, want %d", got, arg(2).number())
+			}
+			return 0, nil
+		}
 	case "bind":
 		return func() (int, error) { return none(s.Bind(netip.AddrPortFrom(d.local, 8080))) }
 	case "listen":
 		return func() (int, error) {
-			d.listening = netip.AddrPortFrom(d.local, 8080)
+			d.listening, d.anew = netip.AddrPortFrom(d.local, 8080), true
 			return none(s.Listen(d.now, arg(1).number()))
 		}
 	case "accept", "accept4":
@@ -122,7 +135,7 @@ func (d *drill) prepare(c *drillCall) func() (int, error) {
 			if err != nil {
 				return again(!s.nonblock, 0, err)
 			}
-			d.sockets[c.result.number()] = &drillSocket{Socket: child}
+			d.sockets[c.result.number()] = &drillSocket{Socket: child, nonblock: arg(3).has("SOCK_NONBLOCK")}
 			d.conn.socket = d.sockets[c.result.number()]
 			return c.result.number(), nil
 		}
@@ -163,6 +176,8 @@ func (d *drill) prepare(c *drillCall) func() (int, error) {
 			// What TCP_INFO says of a closed socket, the script may still ask.
 			return none(s.Close(d.now))
 		}
+	case "getsockopt":
+		return func() (int, error) { return 0, nil }
 	case "setsockopt":
 		return func() (int, error) { return none(d.setsockopt(s, arg(2), arg(3), arg(4).number())) }
 	}
@@ -316,6 +331,12 @@ func (d *drill) setsockopt(s *drillSocket, name, value drillArg, size int) error
 		s.SetKeepalive(d.now, n != 0)
 	case "TCP_KEEPIDLE":
 		s.SetKeepaliveConfig(d.now, tcp.Keepalive{Idle: time.Duration(n) * time.Second})
+	case "TCP_USER_TIMEOUT":
+		s.SetUserTimeout(time.Duration(n) * time.Millisecond)
+	case "SO_SNDBUF":
+		s.SetSendBuffer(2 * n)
+	case "SO_RCVBUF":
+		s.SetReceiveBuffer(n) // Linux doubles it, and counts half for itself
 	case "SO_LINGER":
 		s.SetLinger(-1)
 		if value.fields["onoff"].number() != 0 {

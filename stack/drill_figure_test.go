@@ -23,6 +23,10 @@ func (d *drill) figure(name string, i *Info) (int64, bool) {
 		return int64(i.TotalResent), true
 	case "tcpi_delivered":
 		return int64(i.Delivered), true
+	case "tcpi_snd_ssthresh":
+		return segments(i.SSThresh)
+	case "tcpi_backoff":
+		return int64(i.Backoff), true
 	case "tcpi_ca_state":
 		switch {
 		case i.Retransmits > 0:

@@ -209,11 +209,13 @@ func (r *drillReader) time() (t drillTime) {
 	}
 	t.relative = r.take("+")
 	first := r.seconds()
+	defer r.word(" \t")
 	if first == "" {
 		t.relative = true
 		return t
 	}
 	t.at = r.duration(first)
+	r.word(" \t")
 	switch {
 	case r.take("..."):
 		t.waits = true
@@ -223,6 +225,7 @@ func (r *drillReader) time() (t drillTime) {
 	default:
 		return t
 	}
+	r.word(" \t")
 	t.until = r.duration(r.seconds())
 	return t
 }
@@ -257,7 +260,7 @@ func (r *drillReader) packet() *drillPacket {
 	if r.take("icmp") {
 		return r.icmp(p)
 	}
-	p.flags = r.word("SFRP.EWA0123456789")
+	p.flags = r.word("SFRP.EWA0123456789-")
 	// "S 0:0(0)" and "5 0:0(0)" alike: flags end at white space.
 	r.space()
 	p.from = r.number()
@@ -321,15 +324,17 @@ func (r *drillReader) systemCall() *drillCall {
 	c.args = r.list(")")
 	r.want("=")
 	c.result = r.arg()
+	begin := r.at
 	r.word(" \t")
 	if e := r.word(drillName); strings.HasPrefix(e, "E") {
 		c.errno = e
+		begin = r.at
 		r.word(" \t")
-		if r.take("(") {
-			r.until(")")
-		}
+	}
+	if r.take("(") { // what the errno or the flags mean
+		r.until(")")
 	} else {
-		r.at -= len(e)
+		r.at = begin
 	}
 	return c
 }
@@ -353,8 +358,14 @@ func (r *drillReader) arg() (a drillArg) {
 	case r.take("{"):
 		a.fields = map[string]drillArg{}
 		for r.space(); !r.take("}"); r.space() {
-			name := r.word(drillName + ".")
-			r.want("=")
+			name := ""
+			if !r.take("...,") { // a buffer, and its length
+				name = r.word(drillName + ".")
+				if r.take("(") { // a length: msg_iov(2)=
+					r.until(")")
+				}
+				r.want("=")
+			}
 			a.fields[name] = r.arg()
 			r.space()
 			r.take(",")
@@ -369,15 +380,16 @@ func (r *drillReader) arg() (a drillArg) {
 				r.fail("an argument expected before %.20q", r.text[r.at:])
 			}
 			a.words = append(a.words, w)
+			if r.take("(") { // htons(8080)
+				r.until(")")
+				a.any = true
+			}
+			begin := r.at
 			r.word(" \t")
 			if !r.take("|") {
+				r.at = begin
 				break
 			}
-		}
-		if r.take("(...)") || r.take("(") { // a cast, or htons(8080)
-			a.any = true
-			r.word(drillDigits)
-			r.take(")")
 		}
 	}
 	return a

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,8 @@ import (
 )
 
 // TestDrill runs the scripts in testdata/drill, and in the folder that
-// FASTOPEN_DRILL names.
+// FASTOPEN_DRILL names. FASTOPEN_DRILL_DEFINE="NAME=text,..." replaces words in
+// the scripts, as -D does for packetdrill.
 func TestDrill(t *testing.T) {
 	files, err := filepath.Glob("testdata/drill/*.pkt")
 	if err != nil || len(files) == 0 {
@@ -37,13 +39,26 @@ func TestDrill(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			events, options, err := parseDrill(file, string(text))
+			events, options, err := parseDrill(file, drillDefine(string(text)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			newDrill(t, file, options).run(events)
 		})
 	}
+}
+
+// drillDefine replaces the words that the scripts of Linux leave to who runs
+// them.
+func drillDefine(text string) string {
+	words := []string{"TFO_COOKIE_ZERO", "b7c12350a90dc8f5", "TFO_COOKIE", "3021b9d889017eeb", "CODE", "host_unreachable"}
+	if more := os.Getenv("FASTOPEN_DRILL_DEFINE"); more != "" {
+		words = append(strings.FieldsFunc(more, func(c rune) bool { return c == '=' || c == ',' }), words...)
+	}
+	for i := 0; i+1 < len(words); i += 2 {
+		text = regexp.MustCompile(`\b`+words[i]+`\b`).ReplaceAllString(text, words[i+1])
+	}
+	return text
 }
 
 // drill is a script as it runs.
@@ -58,10 +73,12 @@ type drill struct {
 	settings      Settings
 	local, remote netip.Addr
 	sockets       map[int]*drillSocket
+	epolls        map[int]drillEpoll
 	sent          []drillSent
 	waiting       *drillWait
 	conn          drillConn // the one that packets in the script belong to
 	listening     netip.AddrPort
+	anew          bool // a listener was made: the next SYN is of another connection
 	ports         uint16
 }
 
@@ -98,7 +115,7 @@ func newDrill(t *testing.T, file string, options map[string]string) *drill {
 	d := &drill{
 		T: t, file: file, tolerance: 4 * time.Millisecond, begin: time.Unix(1_000_000_000, 0),
 		local: netip.MustParseAddr("192.168.0.1"), remote: netip.MustParseAddr("192.0.2.1"),
-		sockets: map[int]*drillSocket{}, ports: 50000,
+		sockets: map[int]*drillSocket{}, epolls: map[int]drillEpoll{}, ports: 50000,
 	}
 	for k, v := range options {
 		switch k {
@@ -123,6 +140,7 @@ func newDrill(t *testing.T, file string, options map[string]string) *drill {
 	// What packetdrill's own tests set before each script.
 	d.settings.TCP.MaxReceiveBuffer, d.settings.TCP.ReceiveBuffer = 15<<20, 540000
 	d.settings.TCP.SYNLinear, d.settings.TCP.SYNRetries = 0, 5
+	d.settings.TCP.AcceptECN = false
 	d.settings.FastOpen = 0x403
 	d.host = NewHost(d.now, HostConfig{
 		Settings: d.settings, Secret: [16]byte{1, 2, 3}, Links: []LinkConfig{{MTU: 1500}},
@@ -389,8 +407,9 @@ func (d *drill) inject(p *drillPacket) {
 	}
 	syn := strings.Contains(p.flags, "S")
 	if syn && !strings.Contains(p.flags, ".") {
-		if again := c.irs == p.from && c.local == d.listening; !again && (c.socket == nil || c.irs != 0 || c.local == d.listening) || c.local == (netip.AddrPort{}) {
+		if again := c.irs == p.from && c.local == d.listening && !d.anew; d.anew || !again && (c.socket == nil || c.irs != 0 || c.local == d.listening) || c.local == (netip.AddrPort{}) {
 			d.ports++
+			d.anew = false
 			*c = drillConn{local: d.listening, remote: netip.AddrPortFrom(d.remote, d.ports), times: map[uint32]uint32{}}
 		}
 	}
@@ -434,11 +453,19 @@ func (d *drill) inject(p *drillPacket) {
 	d.host.Input(d.now, s.packet())
 }
 
+var (
+	drillArithmetic = regexp.MustCompile(`\$\(\([^)]*\)\)`)
+	drillWord       = regexp.MustCompile(`("[^"]*"|[^\s"])+`)
+)
+
 // shell understands as much of a shell as sets up a host.
 func (d *drill) shell(text string) {
 	text = strings.ReplaceAll(text, "\\\n", " ")
-	for word := range strings.FieldsSeq(text) {
-		switch name, value, ok := strings.Cut(strings.Trim(word, `"'`), "="); {
+	text = drillArithmetic.ReplaceAllStringFunc(text, func(x string) string {
+		return fmt.Sprint(newDrillEval(x[3:len(x)-2], nil).or())
+	})
+	for _, word := range drillWord.FindAllString(text, -1) {
+		switch name, value, ok := strings.Cut(strings.ReplaceAll(word, `"`, ""), "="); {
 		case ok:
 			name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
 			d.sysctl(name, value)
@@ -450,7 +477,8 @@ func (d *drill) shell(text string) {
 
 func (d *drill) sysctl(name, value string) {
 	set := &d.settings
-	n, err := strconv.ParseInt(value, 0, 64)
+	values := strings.Fields(value)
+	n, err := strconv.ParseInt(values[0], 0, 64)
 	if err != nil && name != "net.ipv4.tcp_fastopen_key" {
 		d.fatal("sysctl %s: %v", name, err)
 	}
@@ -476,7 +504,11 @@ func (d *drill) sysctl(name, value string) {
 		set.TCP.SYNRetries = int(n)
 	case "net.ipv4.tcp_synack_retries":
 		set.TCP.SYNACKRetries = int(n)
-	case "net.ipv4.tcp_fastopen_blackhole_timeout_sec", "net.ipv4.tcp_min_tso_segs":
+	case "net.ipv4.tcp_rmem":
+		initial, _ := strconv.Atoi(values[1])
+		most, _ := strconv.Atoi(values[2])
+		set.TCP.ReceiveBuffer, set.TCP.MaxReceiveBuffer = initial, most
+	case "net.ipv4.tcp_fastopen_blackhole_timeout_sec", "net.ipv4.tcp_fastopen_cookies", "net.ipv4.tcp_min_tso_segs", "net.ipv4.tcp_tso_win_divisor", "net.ipv4.tcp_slow_start_after_idle":
 	default:
 		d.fatal("sysctl %s is not known", name)
 	}
