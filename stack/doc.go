@@ -60,6 +60,8 @@
 // caller's business: there is no DHCP and no router discovery, and no check that an
 // address is free. Zones of link-local addresses are not told apart. Routes hold
 // for new connections and for those there are; a connection keeps the MTU of the
-// link it began on. Datagrams do not learn the MTU of a path: over IPv6, keep them
-// to 1,232 bytes, or the paths known.
+// link it began on. A link that ends under a Stack, as when its device is deleted,
+// is not opened anew: what is dialed over it fails with ENETDOWN, and connections
+// and listeners are told nothing, as those of the system. Datagrams do not learn
+// the MTU of a path: over IPv6, keep them to 1,232 bytes, or the paths known.
 package stack

@@ -13,6 +13,7 @@ type attachment struct {
 	index   int
 	mtu     int
 	offload bool
+	down    bool      // it has ended, and nothing leaves or comes any more
 	ether   *ethernet // nil unless the link is of Ethernet
 	n       int
 	batch   [batchSize]wire.Packet

@@ -192,6 +192,9 @@ func (s *Socket) endpoint(remote netip.AddrPort) (local netip.AddrPort, link int
 	if !ok {
 		return local, 0, syscall.ENETUNREACH
 	}
+	if h.links[link].down {
+		return local, 0, syscall.ENETDOWN
+	}
 	if s.ext != nil {
 		local = s.ext.local
 	}

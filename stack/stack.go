@@ -129,7 +129,9 @@ func (t *Stack) Close() error {
 	t.mu.Unlock()
 	var errs []error
 	for _, l := range t.links {
-		errs = append(errs, l.Close())
+		if err := l.Close(); !errors.Is(err, os.ErrClosed) { // it may have ended before
+			errs = append(errs, err)
+		}
 	}
 	t.readers.Wait()
 	return errors.Join(errs...)
@@ -197,9 +199,10 @@ func (t *Stack) tick() {
 }
 
 // read gives the host what comes on a link, until that is closed or does nothing
-// but fail.
+// but fail. Then it is down: its device was deleted, most likely.
 func (t *Stack) read(link int) {
 	defer t.readers.Done()
+	defer t.Do(func(_ time.Time, h *Host) { h.links[link].down = true })
 	batch := make([]wire.Packet, batchSize)
 	for failures := 0; failures < 16; {
 		n, err := t.links[link].Receive(batch)

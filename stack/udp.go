@@ -119,6 +119,9 @@ func (u *UDPSocket) SendTo(now time.Time, p []byte, to netip.AddrPort) (int, err
 		h.stats.Drops.NoRoute++
 		return 0, syscall.ENETUNREACH
 	}
+	if h.links[link].down {
+		return 0, syscall.ENETDOWN
+	}
 	src := u.local.Addr()
 	if !src.IsValid() || src.IsUnspecified() {
 		if src.IsValid() && src.Is4() != to.Addr().Is4() {

@@ -117,3 +117,34 @@ func TestWrongAddresses(t *testing.T) {
 	_, err = a.Dial("tcp", "server.example:80")
 	wantError(t, "dial a name", err, nil, "lookup server.example: the stack knows no name server")
 }
+
+// The device goes away under a stack: what is dialed fails at once, and what there is
+// can be closed.
+func TestLinkEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _, err := link.NewPipe(link.PipeConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := stack.New(stack.Config{Links: []stack.Link{l}, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := a.Dial("udp", "10.0.0.2:53")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		synctest.Wait()
+		_, err = a.Dial("tcp", "10.0.0.2:80")
+		wantError(t, "dial", err, syscall.ENETDOWN, "dial tcp 10.0.0.2:80")
+		_, err = u.Write([]byte("hello"))
+		wantError(t, "write", err, syscall.ENETDOWN, "write udp")
+		// The host itself is still there.
+		_, err = a.Dial("tcp", "10.0.0.1:80")
+		wantError(t, "dial itself", err, syscall.ECONNREFUSED, "dial tcp 10.0.0.1:80")
+		if err := a.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+}
