@@ -2,6 +2,7 @@ package stack
 
 import (
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -36,6 +37,11 @@ func FuzzInput(f *testing.F) {
 	f.Add(script(append(ip.Append([]byte{0}, len(body)), body...)))
 	ip.Protocol, ip.MoreFragments = wire.ProtocolUDP, true
 	f.Add(script(append(ip.Append([]byte{0}, 16), make([]byte, 16)...), []byte{2, 90}))
+	arp := arpMessage{op: arpRequested, senderHW: hardwareAddr{2, 0, 0, 0, 0, 1}, sender: addrA4, targetProtocol: addrB4}
+	frame := arp.append(appendEthernet([]byte{0}, broadcastHardware, arp.senderHW, etherTypeARP))
+	framed := script(frame, step(1, &syn), step(1, &ack), []byte{2, 5}, []byte{3, 1})
+	framed[0] |= 0x80
+	f.Add(framed)
 	f.Fuzz(func(t *testing.T, b []byte) { fuzzHost(t, b) })
 }
 
@@ -43,12 +49,26 @@ func fuzzHost(t *testing.T, b []byte) {
 	now := time.Unix(1_800_000_000, 0)
 	var h *Host
 	var last wire.Segment
-	sent := 0
+	var hardware net.HardwareAddr
+	if len(b) > 0 && b[0]&0x80 != 0 {
+		// The same on an Ethernet link.
+		b = append([]byte{b[0] &^ 0x80}, b[1:]...)
+		hardware = net.HardwareAddr{2, 0, 0, 0, 0, 2}
+	}
 	h = NewHost(now, HostConfig{
-		Links: []LinkConfig{{MTU: 1500}}, Secret: [16]byte{9},
+		Links: []LinkConfig{{MTU: 1500, Hardware: hardware}}, Secret: [16]byte{9},
 		Output: func(_ int, batch []wire.Packet) {
 			for i := range batch {
 				p := batch[i].Append(nil)
+				if hardware != nil {
+					if len(p) < etherHeader {
+						t.Fatalf("sent a frame that is none: %x", p)
+					}
+					if binary.BigEndian.Uint16(p[12:]) == etherTypeARP {
+						continue
+					}
+					p = p[etherHeader:]
+				}
 				ip, body, ok := wire.ParseIP(p)
 				if !ok || len(p) > 1500 {
 					t.Fatalf("sent a packet that is none: %x", p)
@@ -56,7 +76,6 @@ func fuzzHost(t *testing.T, b []byte) {
 				if ip.Protocol == wire.ProtocolTCP && !last.Parse(ip.Src, ip.Dst, body, wire.Full) {
 					t.Fatalf("sent a segment that is none: %x", p)
 				}
-				sent++
 			}
 		},
 	})
@@ -80,7 +99,11 @@ func fuzzHost(t *testing.T, b []byte) {
 		case 0:
 			h.Input(now, append([]byte{}, arg...))
 		case 1:
-			h.Input(now, repaired(arg, &last))
+			p := repaired(arg, &last)
+			if hardware != nil {
+				p = append(appendEthernet(nil, hardwareAddr(hardware), hardwareAddr{2, 0, 0, 0, 0, 1}, etherTypeIPv4), p...)
+			}
+			h.Input(now, p)
 		case 2:
 			if len(arg) > 0 {
 				now = now.Add(time.Millisecond << (arg[0] % 20))
