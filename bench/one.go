@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -74,18 +73,11 @@ func runOne(args []string) {
 					return nil, err
 				}
 			}
+			run := func() (figures, error) { return w.Run(args[1]) }
 			if len(args) > 3 {
-				p, err := os.Create(args[3])
-				if err != nil {
-					return nil, err
-				}
-				defer p.Close()
-				if err := pprof.StartCPUProfile(p); err != nil {
-					return nil, err
-				}
-				defer pprof.StopCPUProfile()
+				return profiled(args[3], run)
 			}
-			return w.Run(args[1])
+			return run()
 		}
 		return nil, fmt.Errorf("no workload is called %q", args[0])
 	}()
