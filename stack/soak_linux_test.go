@@ -113,7 +113,7 @@ func (w *soak) report(t *testing.T) {
 	t.Logf("the stack's counters: %+v", w.pair.stack.Stats())
 	c := w.kernel.Counters(t)
 	for _, name := range []string{"ActiveOpens", "PassiveOpens", "RetransSegs", "InErrs", "InCsumErrors", "TCPSYNChallenge", "TCPFastOpenActive", "TCPFastOpenActiveFail",
-		"TCPFastOpenPassive", "TCPFastOpenPassiveFail", "TCPTimeouts", "ListenDrops", "TCPAbortOnMemory", "TCPBacklogDrop"} {
+		"TCPFastOpenPassive", "TCPFastOpenPassiveFail", "TCPTimeouts", "TCPOFOQueue", "TCPDSACKOldSent", "TCPRcvQDrop", "PruneCalled", "ListenDrops", "TCPAbortOnMemory", "TCPBacklogDrop"} {
 		t.Logf("the kernel's %s: %d", name, c[name])
 	}
 	// It also counts a SYN-ACK that is sent again while its ACK is on the way.
