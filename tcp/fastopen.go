@@ -308,7 +308,8 @@ func (c *Conn) synAnswered(now time.Time, s *wire.Segment) {
 			l.Cookie = s.Options.FastOpen
 		}
 		c.cfg.Cache.Learn(now, c.path(), l)
-		if d.asked && d.option.IsRequest() && !gotCookie {
+		// A SYN that was sent again is plain: its answer says nothing.
+		if d.asked && d.option.IsRequest() && !gotCookie && c.tries == 1 {
 			c.cfg.Cache.Requested(now, c.path())
 		}
 	}
