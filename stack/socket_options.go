@@ -94,12 +94,16 @@ func (s *Socket) SetMaxSegment(n int) error {
 }
 
 // SetSYNCount is how many SYNs, or SYN-ACKs of a listener, are sent in vain
-// (TCP_SYNCNT): EINVAL unless between 1 and 127.
+// (TCP_SYNCNT): EINVAL unless between 1 and 127. It counts at once for a SYN that
+// was sent already.
 func (s *Socket) SetSYNCount(n int) error {
 	if n < 1 || n > 127 {
 		return syscall.EINVAL
 	}
 	s.extra().tuning.synCount = n
+	if s.conn != nil {
+		s.conn.SetSYNRetries(n)
+	}
 	return nil
 }
 

@@ -196,6 +196,14 @@ func (c *Conn) SetNoDelay(on bool) {
 // https://www.rfc-editor.org/rfc/rfc5482
 func (c *Conn) SetUserTimeout(d time.Duration) { c.userLimit = d }
 
+// SetSYNRetries is Config.SYNRetries for a connection that is still being opened:
+// how often its SYN is sent again from now on at most, those included that were.
+func (c *Conn) SetSYNRetries(n int) {
+	if c.dial != nil {
+		c.dial.retries = max(n, 1)
+	}
+}
+
 // SetReceiveBuffer fixes how many bytes are kept unread at most.
 func (c *Conn) SetReceiveBuffer(n int) {
 	c.rcv.limit = uint32(max(min(n, c.cfg.maxReceiveBuffer()), 1))

@@ -181,6 +181,7 @@ type dialing struct {
 	rtt       time.Duration // of the path, as remembered
 	refused   time.Duration // how long the refusal took that made us fall back
 	soft      error         // what ICMP said meanwhile
+	retries   int           // in place of Config.SYNRetries, if not 0
 }
 
 // planSYN decides what the first SYN carries: a cookie and data, a request for

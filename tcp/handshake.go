@@ -128,7 +128,7 @@ func (c *Conn) grantFastOpen(t instant, s *wire.Segment) {
 func (c *Conn) handshakeExpired(t instant) {
 	limit := c.cfg.synackRetries()
 	if c.state == SynSent {
-		limit = c.cfg.synRetries()
+		limit = or(c.dial.retries, c.cfg.synRetries())
 	}
 	if int(c.tries) > limit {
 		c.handshakeFailed(t)
