@@ -222,9 +222,6 @@ func (c *Conn) takeSYN(t instant, s *wire.Segment, server bool) {
 	if (c.cfg.ECN || c.cfg.AcceptECN && server) && s.Flags.Has(wire.ECE) && s.Flags.Has(wire.CWR) == server {
 		c.set(useECN)
 	}
-	if !c.is(useScale) {
-		c.rcv.limit = min(c.rcv.limit, 65535)
-	}
 }
 
 // sampleHandshake measures the round trip of the handshake, as far as it is

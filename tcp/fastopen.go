@@ -164,6 +164,9 @@ func (c *Conn) open(v verdict, s *wire.Segment, f *FastOpenServer) {
 	c.in.append(c.cfg.memory(), s.Payload[:n])
 	c.rcv.nxt += uint32(n)
 	c.fo.sent = uint32(n)
+	// The data is out of the way of what comes: the SYN-ACK announces as much
+	// as without it.
+	c.rcv.edge = c.rcv.nxt + min(c.freeSpace(), 65535)
 	if n > 0 {
 		c.events |= EventReadable
 	}

@@ -271,7 +271,7 @@ func TestSRV14SYNACKContent(t *testing.T) {
 	h.accept("child")
 	h.wantRead("request", 10, nil)
 	h.write(20)
-	h.want("with data", "S. 0:20(20) ack 11 win 65525 <...>")
+	h.want("with data", "S. 0:20(20) ack 11 win 65526 <...>")
 	h.idle("once")
 	h.recv(10, ". 11:11(0) ack 21 win 1000")
 	h.wantState("all acknowledged", Established)

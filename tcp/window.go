@@ -39,11 +39,17 @@ func (c *Conn) sillyStep() uint32 { return min(c.rcv.limit/2, uint32(c.rcv.mss))
 
 // offerWindow sends a window update after the application has read, if the
 // window would at least double.
+//
+// That the window of a SYN is not scaled, and so may be far less than there is room
+// for, is no reason: the peer has not used half of it, and the next ACK tells.
 func (c *Conn) offerWindow() {
 	if !c.state.receives() {
 		return
 	}
-	now, could := c.rcv.edge-c.rcv.nxt, c.freeSpace()
+	now, could := c.rcv.edge-c.rcv.nxt, min(c.freeSpace(), 65535<<c.rcv.scale)
+	if now > 65535/2 && c.rcv.acked-c.rcv.irs <= 65536 && c.rcv.edge-c.rcv.acked <= 65535 {
+		return
+	}
 	if could >= 2*now && could-now >= c.sillyStep() && could > now {
 		c.due |= dueAck
 	}
