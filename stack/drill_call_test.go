@@ -156,9 +156,16 @@ func (d *drill) prepare(c *drillCall) func() (int, error) {
 			}
 			return none(err)
 		}
-	case "read", "recv", "recvfrom":
+	case "read", "recv", "recvfrom", "recvmsg":
+		size := arg(2).number()
+		if c.name == "recvmsg" {
+			size = 0
+			for _, v := range arg(1).fields["msg_iov"].list {
+				size += v.fields[""].number()
+			}
+		}
 		return func() (int, error) {
-			b := make([]byte, arg(2).number())
+			b := make([]byte, size)
 			if arg(3).has("MSG_PEEK") {
 				n, err := s.Peek(b)
 				return again(!s.nonblock && !arg(3).has("MSG_DONTWAIT"), n, err)
@@ -198,6 +205,24 @@ func (d *drill) opened(s *drillSocket, n int) (int, error) {
 	return n, nil
 }
 
+// openWhole opens a connection as a send that waits does: all of p is the
+// connection's from the start, so that what the SYN has no room for, or does not
+// take for want of a cookie, goes with the first ACK.
+func (d *drill) openWhole(s *drillSocket, p []byte) (int, error) {
+	remote, mode := d.peer(), s.clientMode()
+	if s.flags&putOff != 0 {
+		s.flags &^= putOff
+		remote, mode = s.ext.remote, s.ext.mode
+	}
+	if err := s.connectable(); err != nil {
+		return 0, err
+	}
+	if err := s.open(d.now, remote, mode, p, len(p)); err != syscall.EINPROGRESS {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // send makes write, send, sendto and sendmsg.
 func (d *drill) send(c *drillCall, s *drillSocket) func() (int, error) {
 	var flags, to drillArg
@@ -235,6 +260,9 @@ func (d *drill) send(c *drillCall, s *drillSocket) func() (int, error) {
 			switch {
 			case fast && to.has("AF_UNSPEC"):
 				err = syscall.EOPNOTSUPP
+			case waits && unopened && total > 0 && (fast && s.host.settings.clientOn() || s.flags&putOff != 0):
+				n, err = d.openWhole(s, p)
+				fast = false
 			case fast && sent == 0 && unopened:
 				n, err = s.ConnectWith(d.now, d.peer(), p)
 				fast = !waits
@@ -331,6 +359,7 @@ func (d *drill) setsockopt(s *drillSocket, name, value drillArg, size int) error
 		s.SetKeepalive(d.now, n != 0)
 	case "TCP_KEEPIDLE":
 		s.SetKeepaliveConfig(d.now, tcp.Keepalive{Idle: time.Duration(n) * time.Second})
+	case "TCP_INQ", "SO_ZEROCOPY": // say how bytes pass between a process and its kernel
 	case "TCP_USER_TIMEOUT":
 		s.SetUserTimeout(time.Duration(n) * time.Millisecond)
 	case "SO_SNDBUF":

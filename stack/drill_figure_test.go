@@ -10,7 +10,7 @@ func (d *drill) figure(name string, i *Info) (int64, bool) {
 	}
 	switch name {
 	case "tcpi_snd_cwnd":
-		return segments(i.CWnd)
+		return int64(i.CWnd / uint32(max(i.MSS, 1))), true
 	case "tcpi_unacked":
 		return segments(i.Unacked)
 	case "tcpi_sacked":

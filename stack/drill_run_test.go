@@ -287,7 +287,7 @@ func (d *drill) expect(e *drillEvent, at time.Time) time.Time {
 	}
 	wrong := func(what string, got, want any) {
 		d.Helper()
-		d.fatal("%s: %s is %v, want %v: script has %s", d.text(s), what, got, want, p)
+		d.fatal("%s, sent at %v: %s is %v, want %v: script has %s", d.text(s), s.at.Sub(d.begin), what, got, want, p)
 	}
 	if got := s.seq - base; got != from {
 		wrong("sequence number", got, from)
@@ -295,7 +295,7 @@ func (d *drill) expect(e *drillEvent, at time.Time) time.Time {
 	length := s.length
 	// What the script has as one packet that is cut on its way may be
 	// several here.
-	for uint32(length) < p.length {
+	for length > 0 && uint32(length) < p.length {
 		more := d.next(p, latest)
 		if more == nil || more.seq != s.seq+uint32(length) || more.flagText() != "." && more.flagText() != "P." {
 			wrong("length", length, p.length)
@@ -450,6 +450,8 @@ func (d *drill) inject(p *drillPacket) {
 		}
 		s.options = append(s.options, o)
 	}
+	// No time at all passes nowhere, and RACK goes by times.
+	d.now = d.now.Add(time.Microsecond)
 	d.host.Input(d.now, s.packet())
 }
 
