@@ -66,7 +66,7 @@ type Settings struct {
 func LinuxSettings() Settings {
 	return Settings{
 		TCP: tcp.Config{
-			SYNLinear: 4, SYNRetries: 6, SYNACKRetries: 5, AcceptNoTimestamp: true, AcceptECN: true,
+			SYNLinear: 4, SYNRetries: 6, SYNACKRetries: 5, AcceptNoTimestamp: true, AcceptECN: true, DelayFINACK: true,
 			ReceiveBuffer: 64 << 10, MaxReceiveBuffer: 6 << 20,
 			Client: tcp.FastOpenClient{
 				InterfaceMSS: true, RetryExperimental: true, IgnoreFailures: true, IgnoreRTT: true, AbortOnError: true,

@@ -92,6 +92,9 @@ type Config struct {
 	// DelayedACK is how long an acknowledgement may wait for company. If
 	// zero, 40 ms; at most 500 ms; if negative, none waits.
 	DelayedACK time.Duration
+	// DelayFINACK lets the acknowledgement of the peer's FIN wait, too, as
+	// Linux does once there was data: a FIN of ours may follow soon.
+	DelayFINACK bool
 	// NoDelay switches Nagle's algorithm off from the start.
 	NoDelay bool
 	// Keepalive is used once a connection has SetKeepalive(true).

@@ -97,8 +97,13 @@ func (c *Conn) acknowledgeText(t instant, s *wire.Segment, inOrder bool) {
 	if n > uint32(c.rcv.mss) {
 		c.rcv.mss = uint16(min(n, uint32(c.cfg.mtuMSS(c.local.Addr().Is4()))))
 	}
+	fin := s.Flags.Has(wire.FIN)
+	if fin && c.cfg.DelayFINACK && c.state == Established && c.is(everReceived) {
+		c.set(pingPong)
+		fin = false
+	}
 	switch delay := c.cfg.delayedACK(); {
-	case !inOrder, s.Flags.Has(wire.FIN), c.asm.dup.Start != c.asm.dup.End, delay == 0, c.cfg.DelayedACK < 0:
+	case !inOrder, fin, c.asm.dup.Start != c.asm.dup.End, delay == 0, c.cfg.DelayedACK < 0:
 		c.due |= dueAck
 	case c.rcv.quick > 0 && !c.is(pingPong):
 		c.rcv.quick--
@@ -118,7 +123,9 @@ func (c *Conn) takeFIN(t instant) {
 	if c.in.n == 0 {
 		c.in.release(c.cfg.memory())
 	}
-	c.due |= dueAck
+	if c.timers[timerAck] == 0 {
+		c.due |= dueAck
+	}
 	c.events |= EventReadable
 	switch c.state {
 	case Established:
