@@ -36,11 +36,9 @@ func (c *Conn) receiveSynchronized(t instant, s *wire.Segment) {
 		c.unacceptable(t, s)
 		return
 	}
-	if c.state != TimeWait || s.SeqLen() == 0 {
-		// Data beyond the peer's FIN is of another connection, which must
-		// not hear its own timestamp.
-		c.updateRecent(t, s)
-	}
+	// Data beyond the peer's FIN is of another connection, which must not hear
+	// its own timestamp.
+	stamped := c.state != TimeWait || s.SeqLen() == 0
 	// Second, check the RST bit.
 	if s.Flags.Has(wire.RST) {
 		c.receiveReset(t, s)
@@ -62,6 +60,11 @@ func (c *Conn) receiveSynchronized(t instant, s *wire.Segment) {
 	// Fifth, check the ACK field.
 	if !s.Flags.Has(wire.ACK) || !c.receiveAck(t, s) {
 		return
+	}
+	if stamped {
+		// Not before: who does not know what was sent, or lacks the ACK bit,
+		// must not make PAWS refuse what the peer sends next. As in Linux.
+		c.updateRecent(t, s)
 	}
 	c.receiveCongestionMarks(s)
 	// Sixth, the URG bit: urgent data is delivered in its place in the stream,

@@ -24,6 +24,12 @@ func (c *Conn) Send(now time.Time) (wire.Segment, bool) {
 		c.due &^= dueReset
 		s := c.segment()
 		s.Seq, s.Ack, s.Flags = c.snd.nxt, c.rcv.nxt, wire.RST|wire.ACK
+		// "Once TSopt has been successfully negotiated [...], the TSopt MUST
+		// be sent in every non-<RST> segment for the duration of the
+		// connection, and SHOULD be sent in an <RST> segment"
+		// https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+		c.stampOptions(t, &s)
+		s.Window = uint16(min((c.rcv.edge-c.rcv.nxt)>>c.rcv.scale, 65535))
 		return s, true
 	case c.state == Closed || c.state == SynSent && c.due&dueHandshake == 0:
 		return wire.Segment{}, false
