@@ -77,8 +77,8 @@ func fullAddress(a netip.Addr, port uint16) tcpip.FullAddress {
 }
 
 // gvisorStack is a netstack with the settings that are the best for it: SACK,
-// CUBIC, and no RACK, which on a link that loses nothing resends tens of
-// segments a second.
+// CUBIC, and RACK only where something gets lost: on other links it resends
+// tens of segments a second.
 func gvisorStack(link stack.LinkEndpoint, addr netip.Addr, w wiring) (*stack.Stack, error) {
 	s := stack.New(stack.Options{
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol},
@@ -88,6 +88,9 @@ func gvisorStack(link stack.LinkEndpoint, addr netip.Addr, w wiring) (*stack.Sta
 	size := w.buffers
 	if size == 0 {
 		size = 1 << 20
+	}
+	if w.lossy {
+		recovery = tcpip.TCPRACKLossDetection
 	}
 	send := tcpip.TCPSendBufferSizeRangeOption{Min: 4096, Default: size, Max: max(size, 4<<20)}
 	receive := tcpip.TCPReceiveBufferSizeRangeOption{Min: 4096, Default: size, Max: max(size, 4<<20)}

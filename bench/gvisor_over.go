@@ -1,7 +1,7 @@
 package main
 
 import (
-	"slices"
+	"sync"
 
 	"github.com/fastopen-go/fastopen/link"
 	"github.com/fastopen-go/fastopen/wire"
@@ -59,13 +59,17 @@ func (o *over) read(d stack.NetworkDispatcher) {
 }
 
 func (o *over) WritePackets(packets stack.PacketBufferList) (int, tcpip.Error) {
-	var room [64]wire.Packet
+	var room [16]wire.Packet
 	batch := room[:0]
 	for _, p := range packets.AsSlice() {
-		batch = append(batch, outgoing(p))
-		if len(batch) == cap(batch) {
+		w, scratch := outgoing(p)
+		batch = append(batch, w)
+		if len(batch) == cap(batch) || scratch != nil {
 			_, _ = o.link.Send(batch)
 			batch = batch[:0]
+		}
+		if scratch != nil {
+			scratches.Put(scratch)
 		}
 	}
 	if len(batch) > 0 {
@@ -74,9 +78,12 @@ func (o *over) WritePackets(packets stack.PacketBufferList) (int, tcpip.Error) {
 	return packets.Len(), nil
 }
 
+// scratches are for packets of many pieces.
+var scratches = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+
 // outgoing shows gVisor's packet as one of ours, without a copy unless it is in
-// more than three pieces.
-func outgoing(p *stack.PacketBuffer) (w wire.Packet) {
+// more than three pieces: then it is in the scratch.
+func outgoing(p *stack.PacketBuffer) (w wire.Packet, scratch *[1 << 16]byte) {
 	views := p.AsSlices() // the headers are in the first
 	w.Head = views[0]
 	switch len(views) {
@@ -86,7 +93,11 @@ func outgoing(p *stack.PacketBuffer) (w wire.Packet) {
 	case 3:
 		w.Payload, w.Rest = views[1], views[2]
 	default:
-		w.Payload = slices.Concat(views[1:]...)
+		scratch = scratches.Get().(*[1 << 16]byte)
+		w.Payload = scratch[:0]
+		for _, v := range views[1:] {
+			w.Payload = append(w.Payload, v...)
+		}
 	}
 	if g := p.GSOOptions; g.Type != stack.GSONone && g.NeedsCsum {
 		w.Check, w.CheckStart, w.CheckOffset = wire.Partial, g.L3HdrLen, g.CsumOffset
@@ -94,5 +105,5 @@ func outgoing(p *stack.PacketBuffer) (w wire.Packet) {
 			w.Split = g.MSS
 		}
 	}
-	return w
+	return w, scratch
 }

@@ -22,6 +22,7 @@ type wiring struct {
 	offload  bool // super-segments of up to 64 KiB, checksums not made
 	buffers  int  // of a connection for each direction, in bytes; 0: default
 	timeWait bool // short, for many connections one after the other
+	lossy    bool // packets get lost and overtake each other
 }
 
 var (

@@ -160,7 +160,7 @@ func firstByte(stack string) (figures, error) {
 // recovery measures what a transfer makes of a path that harms it, without its
 // first two seconds.
 func recovery(stack string, hop sim.Hop) (figures, error) {
-	p, err := pairOver(stack, wiring{mtu: 1500, buffers: 6 << 20}, hop)
+	p, err := pairOver(stack, wiring{mtu: 1500, buffers: 6 << 20, lossy: true}, hop)
 	if err != nil {
 		return nil, err
 	}

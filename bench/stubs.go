@@ -1,5 +1,3 @@
 package main
 
-func tunWorkloads() []workload   { return nil }
 func floodWorkloads() []workload { return nil }
-func farEnd([]string)            {}
