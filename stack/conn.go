@@ -110,6 +110,9 @@ func (c *Conn) Close() error {
 	s, t := (*Socket)(c), c.host.shell
 	now := t.lock()
 	if s.flags&closed != 0 || t.closed {
+		// With its stack a connection is closed, but what it has not read
+		// is kept until now if its peer had ended it before.
+		_ = s.close(now, true)
 		t.unlock()
 		return c.wrap("close", net.ErrClosed)
 	}

@@ -47,7 +47,16 @@ func (t *Stack) begin(local, remote netip.AddrPort, config tfo.DialConfig, early
 	if config.Partition != "" {
 		s.SetPartition(config.Partition)
 	}
-	if local.IsValid() || local.Port() != 0 {
+	if local.IsValid() && local.Port() == 0 {
+		// The port is chosen when the connection begins, when it is known
+		// which are free (IP_BIND_ADDRESS_NO_PORT): Bind knows nothing of
+		// connections, nor of those in TIME-WAIT.
+		local = netip.AddrPortFrom(local.Addr().Unmap().WithZone(""), 0)
+		if err := t.host.bindable(local.Addr()); err != nil {
+			return nil, err
+		}
+		s.extra().local = local
+	} else if local.Port() != 0 {
 		s.flags |= reuseAddr
 		if err := s.Bind(local); err != nil {
 			return nil, err

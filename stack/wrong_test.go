@@ -13,6 +13,7 @@ import (
 
 	"github.com/fastopen-go/fastopen/link"
 	"github.com/fastopen-go/fastopen/stack"
+	"github.com/fastopen-go/fastopen/tfo"
 )
 
 // wantError checks what an error is, and what it says.
@@ -146,5 +147,42 @@ func TestLinkEnds(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
+	})
+}
+
+// A dial from an address of one's own takes any port that is free to that remote
+// address: TIME-WAIT does not get in its way as long as there is one.
+func TestDialFromAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ports = 10
+		a, b, _ := far(t, rtt, stack.Config{Settings: stack.Settings{LowPort: 40000, HighPort: 40000 + ports - 1}}, stack.Config{})
+		l, err := b.Listen("tcp", "10.0.0.2:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for i := range ports {
+			var from netip.AddrPort // in turn with such as say nothing, whose ports are others
+			if i%2 == 0 {
+				from = parse("10.0.0.1:0")
+			}
+			c, err := a.DialFastOpen(from, parse("10.0.0.2:80"), tfo.DialConfig{Off: true})
+			if err != nil {
+				t.Fatalf("dial %d: %v", i, err)
+			}
+			s, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close() // first, so the TIME-WAIT is here
+			time.Sleep(rtt)
+			s.Close()
+			time.Sleep(rtt)
+		}
+		_, err = a.DialFastOpen(parse("10.0.0.1:0"), parse("10.0.0.2:80"), tfo.DialConfig{Off: true})
+		wantError(t, "one more", err, syscall.EADDRNOTAVAIL, "10.0.0.1:0->10.0.0.2:80")
+		_, err = a.DialFastOpen(parse("192.0.2.1:0"), parse("10.0.0.2:80"), tfo.DialConfig{})
+		wantError(t, "an address of others", err, syscall.EADDRNOTAVAIL, "192.0.2.1:0")
+		time.Sleep(10 * time.Minute)
 	})
 }
