@@ -42,22 +42,26 @@ func connects(stack string, at int) (figures, error) {
 		return nil, err
 	}
 	var inSYN atomic.Int64
-	go answerAll(l, &inSYN)
-	ask := func() error { return exchange(p, early) }
+	for range 2 * at {
+		go answerAll(l, &inSYN)
+	}
+	ask := func(b []byte) error { return exchange(p, early, b) }
 	return rate(at, ask, p.segments, func() float64 { return float64(inSYN.Load()) })
 }
 
 // rate repeats something for a while, so many at once.
-func rate(at int, ask func() error, segments, early func() float64) (figures, error) {
+func rate(at int, ask func(b []byte) error, segments, early func() float64) (figures, error) {
 	var asked atomic.Int64
 	var stopping atomic.Bool
 	var failed atomic.Pointer[error]
 	var work sync.WaitGroup
 	for range at {
 		work.Go(func() {
+			b := make([]byte, 64)
 			for !stopping.Load() {
-				if err := ask(); err != nil {
-					failed.CompareAndSwap(nil, &err)
+				if err := ask(b); err != nil {
+					first := err // err itself would be allocated each time
+					failed.CompareAndSwap(nil, &first)
 					return
 				}
 				asked.Add(1)
@@ -84,28 +88,28 @@ func rate(at int, ask func() error, segments, early func() float64) (figures, er
 	}, nil
 }
 
-// exchange is one connection of the client's.
-func exchange(p *pair, early bool) error {
-	var b [64]byte
+// exchange is one connection of the client's. It allocates nothing itself.
+func exchange(p *pair, early bool, b []byte) error {
 	var c net.Conn
 	var err error
 	if early {
-		c, err = p.dialEarly(80, b[:])
+		c, err = p.dialEarly(80, b)
 	} else if c, err = p.dial(80); err == nil {
-		_, err = c.Write(b[:])
+		_, err = c.Write(b)
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = io.ReadFull(c, b[:]); err != nil {
+	if _, err = io.ReadFull(c, b); err != nil {
 		return err
 	}
 	return c.Close()
 }
 
-// answerAll answers each connection on a goroutine of its own, and counts those
-// that began in a SYN.
+// answerAll answers one connection after the other, and counts those that began
+// in a SYN.
 func answerAll(l net.Listener, early *atomic.Int64) {
+	b := make([]byte, 64)
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -114,18 +118,17 @@ func answerAll(l net.Listener, early *atomic.Int64) {
 		if e, ok := c.(interface{ Early() bool }); ok && e.Early() {
 			early.Add(1)
 		}
-		go answerOne(c)
+		answerOne(c, b)
 	}
 }
 
 // answerOne sends back 64 bytes and waits for the end.
-func answerOne(c net.Conn) {
+func answerOne(c net.Conn, b []byte) {
 	defer c.Close()
-	var b [64]byte
-	if _, err := io.ReadFull(c, b[:]); err != nil {
+	if _, err := io.ReadFull(c, b); err != nil {
 		return
 	}
-	if _, err := c.Write(b[:]); err == nil {
-		_, _ = c.Read(b[:])
+	if _, err := c.Write(b); err == nil {
+		_, _ = c.Read(b)
 	}
 }

@@ -30,7 +30,7 @@ func farEnd(args []string) {
 		case "source":
 			go pour(c)
 		case "answer":
-			go answerOne(c)
+			go answerOne(c, make([]byte, 64))
 		case "echo":
 			go echo(c.(closeWriter))
 		}

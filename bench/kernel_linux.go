@@ -128,7 +128,7 @@ func kernelPair(w wiring) (*pair, error) {
 func kernelPairIn(a, b *namespace, w wiring) *pair {
 	return &pair{
 		dial: func(port uint16) (net.Conn, error) {
-			return kernelDialer(w, false).Dial("tcp", address(serverAddr, port))
+			return kernelDialer(w, false).Dial("tcp", serverAddress(port))
 		},
 		dialEarly: func(port uint16, early []byte) (net.Conn, error) { return kernelDialEarly(w, port, early) },
 		listen: func(port uint16, fastOpen bool) (l net.Listener, err error) {
@@ -212,7 +212,7 @@ func kernelDialer(w wiring, fastOpen bool) *net.Dialer {
 
 // kernelDialEarly lets the kernel put the first write into the SYN.
 func kernelDialEarly(w wiring, port uint16, early []byte) (net.Conn, error) {
-	c, err := kernelDialer(w, true).Dial("tcp", address(serverAddr, port))
+	c, err := kernelDialer(w, true).Dial("tcp", serverAddress(port))
 	if err != nil {
 		return nil, err
 	}

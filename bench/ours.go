@@ -32,10 +32,10 @@ func ourPairOn(near, far stack.Link, w wiring) (*pair, error) {
 	}
 	return &pair{
 		dial: func(port uint16) (net.Conn, error) {
-			return a.Dial("tcp", netip.AddrPortFrom(serverAddr, port).String())
+			return a.Dial("tcp", serverAddress(port))
 		},
 		dialEarly: func(port uint16, early []byte) (net.Conn, error) {
-			return a.DialEarly(context.Background(), "tcp", netip.AddrPortFrom(serverAddr, port).String(), early)
+			return a.DialEarly(context.Background(), "tcp", serverAddress(port), early)
 		},
 		listen: func(port uint16, fastOpen bool) (net.Listener, error) {
 			c := tfo.ListenConfig{}

@@ -30,6 +30,15 @@ var (
 	serverAddr = netip.MustParseAddr("10.0.0.2")
 )
 
+// serverAddress is the server's address and port, which for port 80 is not put
+// together each time.
+func serverAddress(port uint16) string {
+	if port == 80 {
+		return "10.0.0.2:80"
+	}
+	return netip.AddrPortFrom(serverAddr, port).String()
+}
+
 func newPair(stack string, w wiring) (*pair, error) {
 	switch stack {
 	case ours, lending, fast:

@@ -20,7 +20,7 @@ func profiled(file string, f func() (figures, error)) (figures, error) {
 		return nil, err
 	}
 	defer a.Close()
-	runtime.MemProfileRate = 4096
+	runtime.MemProfileRate = 512
 	if err := pprof.StartCPUProfile(p); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func tunWorkloads() (all []workload) {
 				if err != nil {
 					return nil, err
 				}
-				return rate(at, func() error { return exchange(p, false) }, p.segments, func() float64 { return 0 })
+				return rate(at, func(b []byte) error { return exchange(p, false, b) }, p.segments, func() float64 { return 0 })
 			},
 		})
 	}

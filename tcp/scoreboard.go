@@ -34,6 +34,12 @@ type scoreboard struct {
 // maxSplits bounds the extra entries that a peer's SACK blocks may cause.
 const maxSplits = 512
 
+// keptStretches is how much room is kept when everything is acknowledged: a busy
+// connection is through with its flight thousands of times a second, and would
+// otherwise ask for that room as often. It is 1.5 kB at most, of connections
+// that have had so much in flight.
+const keptStretches = 64
+
 // delivered is what an acknowledgement told.
 type delivered struct {
 	bytes    uint32  // newly acknowledged, cumulatively or selectively
@@ -89,7 +95,7 @@ func (b *scoreboard) ack(una uint32, d *delivered, seen func(*sent)) {
 	}
 	if k == len(b.q) {
 		b.q = b.q[:0]
-		if cap(b.q) > 4 {
+		if cap(b.q) > keptStretches {
 			b.q = nil
 		}
 	} else if k > 0 {
