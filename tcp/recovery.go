@@ -44,7 +44,7 @@ func (r *recovery) enter(p phase, nxt, flight uint32, s saved) {
 // prr is the window for now: proportional rate reduction, with the conservative
 // bound until an ACK shows that retransmissions get through.
 //
-// https://www.rfc-editor.org/rfc/rfc6937#section-3
+// https://www.rfc-editor.org/rfc/rfc9937
 func (r *recovery) prr(c *congestion, delivered, flight uint32, safe bool) {
 	r.delivered += delivered
 	var send int64
@@ -52,10 +52,11 @@ func (r *recovery) prr(c *congestion, delivered, flight uint32, safe bool) {
 		// Proportional: sndcnt = CEIL(prr_delivered * ssthresh / RecoverFS) - prr_out
 		send = (int64(r.delivered)*int64(c.ssthresh)+int64(r.fs)-1)/int64(r.fs) - int64(r.out)
 	} else {
-		limit := int64(r.delivered) - int64(r.out)
+		// PRR-CRB; at least what this ACK says has arrived.
+		limit := max(int64(r.delivered)-int64(r.out), int64(delivered))
 		if safe {
 			// PRR-SSRB
-			limit = max(limit, int64(delivered)) + int64(c.mss)
+			limit += int64(c.mss)
 		}
 		send = min(int64(c.ssthresh)-int64(flight), limit)
 	}
