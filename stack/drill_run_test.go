@@ -20,7 +20,8 @@ import (
 
 // TestDrill runs the scripts in testdata/drill, and in the folder that
 // FASTOPEN_DRILL names. FASTOPEN_DRILL_DEFINE="NAME=text,..." replaces words in
-// the scripts, as -D does for packetdrill.
+// the scripts, as -D does for packetdrill, and FASTOPEN_DRILL_OPTIONS="name=value ..."
+// goes before their own options.
 func TestDrill(t *testing.T) {
 	files, err := filepath.Glob("testdata/drill/*.pkt")
 	if err != nil || len(files) == 0 {
@@ -42,6 +43,11 @@ func TestDrill(t *testing.T) {
 			events, options, err := parseDrill(file, drillDefine(string(text)))
 			if err != nil {
 				t.Fatal(err)
+			}
+			for option := range strings.FieldsSeq(os.Getenv("FASTOPEN_DRILL_OPTIONS")) {
+				if k, v, _ := strings.Cut(option, "="); options[k] == "" {
+					options[k] = v
+				}
 			}
 			newDrill(t, file, options).run(events)
 		})
@@ -135,6 +141,10 @@ func newDrill(t *testing.T, file string, options map[string]string) *drill {
 			}
 		}
 	}
+	mtu := 1500
+	if n, err := strconv.Atoi(options["mtu"]); err == nil {
+		mtu = n
+	}
 	d.now, d.previous = d.begin, d.begin
 	d.settings = LinuxSettings()
 	// What packetdrill's own tests set before each script.
@@ -143,7 +153,7 @@ func newDrill(t *testing.T, file string, options map[string]string) *drill {
 	d.settings.TCP.AcceptECN = false
 	d.settings.FastOpen = 0x403
 	d.host = NewHost(d.now, HostConfig{
-		Settings: d.settings, Secret: [16]byte{1, 2, 3}, Links: []LinkConfig{{MTU: 1500}},
+		Settings: d.settings, Secret: [16]byte{1, 2, 3}, Links: []LinkConfig{{MTU: mtu}},
 		Output: func(_ int, batch []wire.Packet) {
 			for i := range batch {
 				if s, ok := readDrillSegment(batch[i].Append(nil)); ok {
