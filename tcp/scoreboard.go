@@ -80,12 +80,13 @@ func (b *scoreboard) ack(una uint32, d *delivered, seen func(*sent)) {
 	for k < len(b.q) && before(b.q[k].start, una) {
 		e := &b.q[k]
 		if after(e.end, una) {
-			part := *e
-			part.end = una
-			d.acked += part.len()
-			b.deliver(&part, d, seen)
-			b.count(&part, false)
-			e.start = una
+			// Not on a copy, which would be allocated because seen gets it.
+			end := e.end
+			e.end = una
+			d.acked += e.len()
+			b.deliver(e, d, seen)
+			b.count(e, false)
+			e.start, e.end = una, end
 			break
 		}
 		d.acked += e.len()
