@@ -45,6 +45,8 @@ func bench(ctx context.Context, args []string) error {
 	html := flags.String("html", "", "write a report with plots to this `file`")
 	note := flags.String("note", "", "a `sentence` about the circumstances, for the head of the results")
 	list := flags.Bool("list", false, "list the cases and end")
+	long := flags.Duration("span", span, "how long each measurement by time takes")
+	from := flags.String("from", "", "measure nothing, and show the results that --json has written to this `file`")
 	profile := flags.String("profile", "", "write CPU profiles of every measurement into this `folder`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,6 +56,19 @@ func bench(ctx context.Context, args []string) error {
 	}
 	if *rounds < 1 {
 		return fmt.Errorf("--rounds %d makes no measurement: say 1 or more", *rounds)
+	}
+	if *long <= 0 {
+		return fmt.Errorf("--span %v is no time: say something like 1s", *long)
+	}
+	if err := os.Setenv(spanVariable, long.String()); err != nil {
+		return err
+	}
+	if *from != "" {
+		r, err := readReport(*from)
+		if err != nil {
+			return err
+		}
+		return show(r, *html, *asJSON)
 	}
 	chosen, err := choose(*only, *cores)
 	if err != nil {
@@ -69,18 +84,43 @@ func bench(ctx context.Context, args []string) error {
 	if err := measureAll(ctx, r, chosen, *cores, *profile); err != nil {
 		return err
 	}
-	if *html != "" {
-		if err := os.WriteFile(*html, r.html(), 0o644); err != nil {
+	return show(r, *html, *asJSON)
+}
+
+// show writes the report in the ways that were asked for.
+func show(r *report, html string, asJSON bool) error {
+	if html != "" {
+		if err := os.WriteFile(html, r.html(), 0o644); err != nil {
 			return err
 		}
 	}
-	if *asJSON {
+	if asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", " ")
 		return e.Encode(r)
 	}
-	fmt.Print(r.text())
-	return nil
+	_, err := fmt.Print(r.text())
+	return err
+}
+
+// readReport reads what --json has written.
+func readReport(file string) (*report, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(report)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("%s has no results of this benchmark in it: %w", file, err)
+	}
+	for i := range r.Results {
+		for _, w := range workloads() {
+			if w.Name == r.Results[i].Name {
+				r.Results[i].Metrics = w.Metrics
+			}
+		}
+	}
+	return r, nil
 }
 
 // choose returns the cases that --only and --cores leave.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"time"
 )
@@ -48,11 +49,21 @@ type goal struct {
 // figures are what one run has measured, by the key of the metric.
 type figures map[string]float64
 
-// span is how long a measurement by time takes, after a warm-up.
+// span is how long a measurement by time takes, after a warm-up. The processes
+// that measure are told by the environment.
+var span = spanOr(os.Getenv(spanVariable), time.Second)
+
 const (
-	span   = time.Second
-	warmUp = 200 * time.Millisecond
+	spanVariable = "FASTOPEN_BENCH_SPAN"
+	warmUp       = 200 * time.Millisecond
 )
+
+func spanOr(s string, otherwise time.Duration) time.Duration {
+	if d, err := time.ParseDuration(s); err == nil && d > 0 {
+		return d
+	}
+	return otherwise
+}
 
 // workloads are all there are, in the order of the report.
 func workloads() []workload {
