@@ -514,6 +514,8 @@ func (d *drill) sysctl(name, value string) {
 		set.TCP.ECN, set.TCP.AcceptECN = n == 1, n == 2
 	case "net.ipv4.tcp_syn_retries":
 		set.TCP.SYNRetries = int(n)
+	case "net.ipv4.tcp_syn_linear_timeouts":
+		set.TCP.SYNLinear = int(n)
 	case "net.ipv4.tcp_synack_retries":
 		set.TCP.SYNACKRetries = int(n)
 	case "net.ipv4.tcp_rmem":
