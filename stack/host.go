@@ -43,6 +43,7 @@ type Host struct {
 	oldest    *waiting // those in TIME-WAIT, in the order in which they end
 	newest    *waiting
 	waitPlace int32
+	trimPlace int32
 	listeners map[netip.AddrPort]*Socket
 	bound     map[uint16][]*Socket // TCP sockets that are bound to a port
 	datagrams map[netip.AddrPort][]*UDPSocket
@@ -201,6 +202,9 @@ func (h *Host) settle(now time.Time) {
 		}
 	}
 	h.settling = false
+	if h.memory.kept > keptIdle && h.trimPlace == 0 {
+		h.alarms.set((*memoryTrim)(h), h.clock(now)+int64(trimEvery))
+	}
 }
 
 // attend does for a connection what can be done now: sends what is to be sent,
