@@ -14,6 +14,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/stack/gro"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
 )
 
 const gvisorNIC = 1
@@ -68,8 +69,20 @@ func gvisorDial(s *stack.Stack, to netip.Addr, port uint16) (net.Conn, error) {
 	return gonet.DialTCP(s, fullAddress(to, port), ipv4.ProtocolNumber)
 }
 
+// gvisorListen is gonet.ListenTCP, but for the backlog, which is 10 there.
 func gvisorListen(s *stack.Stack, on netip.Addr, port uint16) (net.Listener, error) {
-	return gonet.ListenTCP(s, fullAddress(on, port), ipv4.ProtocolNumber)
+	var queue waiter.Queue
+	e, err := s.NewEndpoint(tcp.ProtocolNumber, ipv4.ProtocolNumber, &queue)
+	if err == nil {
+		err = e.Bind(fullAddress(on, port))
+	}
+	if err == nil {
+		err = e.Listen(4096)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("gVisor: listen: %v", err)
+	}
+	return gonet.NewTCPListener(s, &queue, e), nil
 }
 
 func fullAddress(a netip.Addr, port uint16) tcpip.FullAddress {
