@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 
@@ -45,4 +46,32 @@ func ExampleNewPipe() {
 	// 1500 bytes, data from 0 on, checksum good: true
 	// 1500 bytes, data from 1460 on, checksum good: true
 	// 1120 bytes, data from 2920 on, checksum good: true
+}
+
+// What passes a link is written to a file that tcpdump reads.
+func ExampleCapture() {
+	a, b, err := link.NewPipe(link.PipeConfig{})
+	if err != nil {
+		panic(err)
+	}
+	var file bytes.Buffer // or what os.Create returns
+	l, pcap := link.Capture(a, &file)
+	defer l.Close()
+
+	d := wire.Datagram{
+		Src: netip.MustParseAddrPort("192.0.2.1:5000"), Dst: netip.MustParseAddrPort("192.0.2.2:53"),
+		Payload: []byte("hello"),
+	}
+	ip := wire.IP{Src: d.Src.Addr(), Dst: d.Dst.Addr(), Protocol: wire.ProtocolUDP}
+	packet := ip.Append(nil, wire.UDPHeaderLen+len(d.Payload))
+	packet = append(d.AppendHeader(packet), d.Payload...)
+	l.Send([]wire.Packet{{Head: packet}})
+
+	n, err := b.Receive(make([]wire.Packet, 16))
+	fmt.Println(n, "packet came,", err)
+	// A header of 24 bytes, and one of 16 before each packet.
+	fmt.Println(file.Len()-24-16, "bytes of it are in the file,", pcap.Err())
+	// Output:
+	// 1 packet came, <nil>
+	// 33 bytes of it are in the file, <nil>
 }
