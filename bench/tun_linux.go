@@ -113,6 +113,11 @@ func tunBulk(stack, far string, streams int) (figures, error) {
 	if err != nil {
 		return nil, err
 	}
+	return toKernel(p, far, streams)
+}
+
+// toKernel is bulk, with a far end that takes or gives as much as it can.
+func toKernel(p *pair, far string, streams int) (figures, error) {
 	var conns []closeWriter
 	for range streams {
 		c, err := p.dial(80)

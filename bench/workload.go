@@ -68,5 +68,5 @@ func spanOr(s string, otherwise time.Duration) time.Duration {
 // workloads are all there are, in the order of the report.
 func workloads() []workload {
 	return slices.Concat(bulkWorkloads(), connectWorkloads(), pingWorkloads(), idleWorkloads(),
-		pathWorkloads(), sizeWorkloads(), tunWorkloads(), floodWorkloads())
+		pathWorkloads(), sizeWorkloads(), tunWorkloads(), packetWorkloads(), floodWorkloads())
 }
