@@ -29,6 +29,12 @@ const (
 // RFC 1071: https://www.rfc-editor.org/rfc/rfc1071#section-1
 func Sum(acc uint64, b []byte) uint64 {
 	var carry uint64
+	if len(b) >= 256 {
+		n := len(b) &^ 63
+		acc, carry = bits.Add64(acc, sumLong(b[:n]), 0)
+		acc += carry
+		b, carry = b[n:], 0
+	}
 	for len(b) >= 32 {
 		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b), carry)
 		acc, carry = bits.Add64(acc, binary.BigEndian.Uint64(b[8:]), carry)
@@ -47,6 +53,31 @@ func Sum(acc uint64, b []byte) uint64 {
 	}
 	acc, carry = bits.Add64(acc, 0, carry)
 	return acc + carry
+}
+
+// sumLong is the sum of a multiple of 64 bytes. It adds words as they lie in
+// memory, and swaps the bytes of the result: "the sum of 16-bit integers can be
+// computed in either byte order". Of two sums beside each other, neither waits for
+// the other's carry.
+//
+// https://www.rfc-editor.org/rfc/rfc1071#section-2
+func sumLong(b []byte) uint64 {
+	var x, y, c, d uint64
+	for len(b) >= 64 {
+		x, c = bits.Add64(x, binary.LittleEndian.Uint64(b), 0)
+		x, c = bits.Add64(x, binary.LittleEndian.Uint64(b[8:]), c)
+		x, c = bits.Add64(x, binary.LittleEndian.Uint64(b[16:]), c)
+		x, c = bits.Add64(x, binary.LittleEndian.Uint64(b[24:]), c)
+		x += c
+		y, d = bits.Add64(y, binary.LittleEndian.Uint64(b[32:]), 0)
+		y, d = bits.Add64(y, binary.LittleEndian.Uint64(b[40:]), d)
+		y, d = bits.Add64(y, binary.LittleEndian.Uint64(b[48:]), d)
+		y, d = bits.Add64(y, binary.LittleEndian.Uint64(b[56:]), d)
+		y += d
+		b = b[64:]
+	}
+	x, c = bits.Add64(x, y, 0)
+	return bits.ReverseBytes64(x + c)
 }
 
 // Join adds to acc, the sum of before bytes, the sum of the bytes that follow
