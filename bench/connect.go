@@ -69,6 +69,10 @@ func rate(at int, ask func(b []byte) error, segments, early func() float64) (fig
 			}
 		})
 	}
+	// The first SYN may meet a device that is not up yet, and take a second.
+	for limit := time.Now().Add(5 * time.Second); asked.Load() == 0 && failed.Load() == nil && time.Now().Before(limit); {
+		time.Sleep(time.Millisecond)
+	}
 	time.Sleep(warmUp)
 	m, before, segs, syns := startMeter(), asked.Load(), segments(), early()
 	time.Sleep(span)
