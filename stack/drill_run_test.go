@@ -481,6 +481,8 @@ func (d *drill) shell(text string) {
 		case ok:
 			name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
 			d.sysctl(name, value)
+		case name == "./defaults.sh": // Linux's own, in which listeners have to be told
+			d.sysctl("net.ipv4.tcp_fastopen", "3")
 		case name == "tcp_metrics":
 			d.host.ForgetDestinations()
 		}
