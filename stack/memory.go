@@ -17,8 +17,10 @@ type blocks struct {
 
 const (
 	blockClasses = 32
-	// keptMost is how many bytes that nobody uses are kept.
-	keptMost = 32 << 20
+	// keptMost is how many bytes that nobody uses are kept: enough for eight
+	// receive buffers of 4 MiB that fill and empty in turn, with the smaller
+	// blocks that they grow through.
+	keptMost = 64 << 20
 	// keptIdle of them are kept for good, and the others until they were not
 	// used for trimEvery to twice that.
 	keptIdle  = 1 << 20
