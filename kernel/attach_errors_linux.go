@@ -39,7 +39,7 @@ func explainAttach(l Listener, p Process, err error) error {
 		}
 		say("%s", remedy)
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
-		say("too many files are open (%v): close some, or raise the limit with ulimit -n", reason(err))
+		say("too many files are open (%v): close some, or raise the limit with ulimit -n", cause(err))
 	default:
 		say("%s of %s failed: %v", call(err), who, errors.Unwrap(err))
 	}

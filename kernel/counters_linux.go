@@ -20,7 +20,7 @@ func countersIn(dir string) (Counters, error) {
 	for _, from := range []struct{ file, table string }{{"netstat", "TcpExt"}, {"snmp", "Tcp"}} {
 		text, err := os.ReadFile(dir + from.file)
 		if err != nil {
-			return Counters{}, sentencef(err, "cannot read the counters in %s%s (%v): check that /proc is mounted", dir, from.file, reason(err))
+			return Counters{}, sentencef(err, "cannot read the counters in %s%s (%v): check that /proc is mounted", dir, from.file, cause(err))
 		}
 		if !c.read(string(text), from.table) {
 			return Counters{}, sentencef(errors.ErrUnsupported, "there are no counters in %s%s: it has no well-formed table %s", dir, from.file, from.table)

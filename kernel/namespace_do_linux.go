@@ -83,7 +83,7 @@ func onOwnThread(f func()) {
 func (n Namespace) visit(f func() error) error {
 	home, err := openNet("/proc/thread-self/ns/net")
 	if err != nil {
-		return sentencef(err, "cannot tell which network namespace this is (%v): check that /proc is mounted", reason(err))
+		return sentencef(err, "cannot tell which network namespace this is (%v): check that /proc is mounted", cause(err))
 	}
 	defer home.Close()
 	if id, err := identify(home); err == nil && id == n.id {
@@ -123,7 +123,7 @@ func (n Namespace) enter() error {
 	case errors.Is(err, fs.ErrPermission):
 		return sentencef(err, "may not enter %s, which takes the capability CAP_SYS_ADMIN: run this as root, outside of containers", n.phrase())
 	}
-	return sentencef(err, "cannot enter %s: %v", n.phrase(), reason(err))
+	return sentencef(err, "cannot enter %s: %v", n.phrase(), cause(err))
 }
 
 // phrase is n in the middle of a sentence.

@@ -27,7 +27,7 @@ func CurrentNamespace() (Namespace, error) {
 	// Not /proc/self, which follows the first thread of the process.
 	n, err := openNamespace(fmt.Sprintf("%s/%d/task/%d/ns/net", procDir, os.Getpid(), unix.Gettid()))
 	if err != nil {
-		return Namespace{}, sentencef(err, "cannot tell which network namespace this is (%v): check that /proc is mounted", reason(err))
+		return Namespace{}, sentencef(err, "cannot tell which network namespace this is (%v): check that /proc is mounted", cause(err))
 	}
 	n.name = "this namespace"
 	if n.ofHost() {
@@ -54,7 +54,7 @@ func NamespaceAt(path string) (Namespace, error) {
 	case errors.Is(err, errNotNamespace):
 		return Namespace{}, sentencef(err, "%s is no network namespace: name a file such as /run/netns/NAME or /proc/PID/ns/net", printable(path))
 	case err != nil:
-		return Namespace{}, sentencef(err, "cannot open %s: %v", printable(path), reason(err))
+		return Namespace{}, sentencef(err, "cannot open %s: %v", printable(path), cause(err))
 	}
 	n.name = printable(path)
 	return n, nil
@@ -93,7 +93,7 @@ func namespacesIn(proc, named string, here Namespace) (list []Namespace, hidden 
 	}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return nil, 0, sentencef(err, "cannot list the processes (%v): check that /proc is mounted", reason(err))
+		return nil, 0, sentencef(err, "cannot list the processes (%v): check that /proc is mounted", cause(err))
 	}
 	var pids []int
 	for _, e := range entries {
@@ -135,7 +135,7 @@ func namedIn(dir, name string) (Namespace, error) {
 	case errors.Is(err, errNotNamespace):
 		return Namespace{}, sentencef(err, "%s is no network namespace, but a leftover of one: remove it with ip netns delete", printable(path))
 	case err != nil:
-		return Namespace{}, sentencef(err, "cannot open the network namespace %s: %v", printable(name), reason(err))
+		return Namespace{}, sentencef(err, "cannot open the network namespace %s: %v", printable(name), cause(err))
 	}
 	n.name = "netns " + printable(name)
 	return n, nil
@@ -154,7 +154,7 @@ func processIn(proc string, pid int) (Namespace, error) {
 		return Namespace{}, sentencef(err, "may not look at the network namespace of process %d, which is another user's or has more rights: run this as root, outside of containers", pid)
 	}
 	if err != nil {
-		return Namespace{}, sentencef(err, "cannot tell the network namespace of process %d: %v", pid, reason(err))
+		return Namespace{}, sentencef(err, "cannot tell the network namespace of process %d: %v", pid, cause(err))
 	}
 	n.name = fmt.Sprintf("pid %d", pid)
 	if comm, err := os.ReadFile(filepath.Join(dir, "comm")); err == nil {
@@ -277,14 +277,4 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// reason is err without the operation and the file, which the sentence around
-// it names already.
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

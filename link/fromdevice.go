@@ -11,7 +11,8 @@ import (
 // [TUN] and any golang.zx2c4.com/wireguard/tun.Device do.
 type Device interface {
 	// Read waits for packets and puts them into bufs from offset on, their
-	// lengths into sizes, and returns how many.
+	// lengths into sizes, and returns how many. After Close it returns
+	// [os.ErrClosed].
 	Read(bufs [][]byte, sizes []int, offset int) (n int, err error)
 	// Write sends each of bufs from offset on. It does not wait.
 	Write(bufs [][]byte, offset int) (n int, err error)

@@ -6,21 +6,9 @@ import (
 	"os"
 	"sync"
 	"time"
-)
 
-// A Device is one end of a bridge: anything that reads and writes batches of
-// whole IP packets in the caller's buffers, such as a TUN device.
-type Device interface {
-	// Read waits for packets and puts them into bufs from offset on, their
-	// lengths into sizes, and returns how many. After Close it returns
-	// [os.ErrClosed].
-	Read(bufs [][]byte, sizes []int, offset int) (n int, err error)
-	// Write sends each of bufs from offset on. It does not wait.
-	Write(bufs [][]byte, offset int) (n int, err error)
-	MTU() (int, error)
-	BatchSize() int
-	Close() error
-}
+	"github.com/fastopen-go/fastopen/link"
+)
 
 // A Bridge carries packets between two devices over a path, in real time: what
 // is read from the device at A is sent at end A, and what arrives at end B is
@@ -29,7 +17,7 @@ type Device interface {
 //
 // The path belongs to the bridge until Close returns.
 type Bridge struct {
-	devices [2]Device // the one where AtoB begins, the one where BtoA begins
+	devices [2]link.Device // the one where AtoB begins, the one where BtoA begins
 	alarm   alarm
 	work    sync.WaitGroup
 
@@ -46,7 +34,7 @@ type Bridge struct {
 const headroom = 10
 
 // NewBridge starts to carry packets. Close stops it and closes both devices.
-func NewBridge(a, b Device, p *Path) (*Bridge, error) {
+func NewBridge(a, b link.Device, p *Path) (*Bridge, error) {
 	alarm, err := newRealAlarm()
 	if err != nil {
 		return nil, fmt.Errorf("bridge: make a timer: %w", err)
@@ -73,8 +61,8 @@ func (b *Bridge) Close() error {
 	return b.err
 }
 
-func newBridge(devA, devB Device, p *Path, alarm alarm) (*Bridge, error) {
-	b := &Bridge{devices: [2]Device{AtoB: devA, BtoA: devB}, alarm: alarm, path: p}
+func newBridge(devA, devB link.Device, p *Path, alarm alarm) (*Bridge, error) {
+	b := &Bridge{devices: [2]link.Device{AtoB: devA, BtoA: devB}, alarm: alarm, path: p}
 	var bufs [2][][]byte
 	for d, dev := range b.devices {
 		mtu, err := dev.MTU()
