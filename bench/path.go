@@ -57,7 +57,7 @@ func pairOver(stack string, w wiring, hops ...sim.Hop) (*pair, error) {
 		return kernelPairOver(w, path)
 	}
 	var near [2]link.Link
-	var far [2]sim.Device
+	var far [2]link.Device
 	for i := range near {
 		a, b, err := link.NewPipe(link.PipeConfig{MTU: w.mtu})
 		if err != nil {
