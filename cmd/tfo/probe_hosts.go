@@ -90,11 +90,9 @@ func readHosts(r io.Reader, port uint16, add func(host)) error {
 // or a URL, of which only the host and port count.
 func parseHost(text string, port uint16) (host, error) {
 	h := host{text: text, name: text, port: port}
-	if _, err := netip.ParseAddr(text); err == nil {
-		return h, nil
-	}
 	portText := ""
-	switch {
+	switch _, err := netip.ParseAddr(text); {
+	case err == nil: // its zone may be anything, and is looked at below
 	case strings.Contains(text, "://"):
 		u, err := url.Parse(text)
 		if err != nil {
@@ -110,7 +108,6 @@ func parseHost(text string, port uint16) (host, error) {
 			return h, fmt.Errorf("%q is no IPv6 address in brackets: write [ADDRESS]:PORT", text)
 		}
 	case strings.ContainsRune(text, ':'):
-		var err error
 		if h.name, portText, err = net.SplitHostPort(text); err != nil || portText == "" {
 			return h, fmt.Errorf("%q is no host: write HOST, HOST:PORT, or [ADDRESS]:PORT for IPv6", text)
 		}
