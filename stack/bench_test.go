@@ -223,8 +223,8 @@ func TestIdleSize(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // the last ACKs; only the figure depends on it
 	each := float64(heap()-before-2*16*n) / (2 * n)
 	t.Logf("an idle connection takes %.0f bytes an end, and %d goroutines", each, runtime.NumGoroutine()-goroutines)
-	if each > 1024 {
-		t.Errorf("an idle connection takes %.0f bytes an end, at most 1024 are allowed", each)
+	if each > 1008 {
+		t.Errorf("an idle connection takes %.0f bytes an end, at most 1008 are allowed", each)
 	}
 	runtime.KeepAlive(conns)
 	runtime.KeepAlive(first)

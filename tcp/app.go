@@ -64,7 +64,7 @@ func (c *Conn) Ended() bool { return c.is(finTaken) }
 // Gap reports whether something came out of order, or twice, that the next
 // acknowledgment is to tell. A shell that takes several segments before it
 // drains Send should drain at once while there is one: a sender counts them.
-func (c *Conn) Gap() bool { return !c.asm.empty() || c.asm.dup.Start != c.asm.dup.End }
+func (c *Conn) Gap() bool { return !c.asm.empty() || c.asm.repeats() }
 
 // Write takes bytes to be sent, as many as there is room for, perhaps none.
 //

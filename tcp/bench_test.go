@@ -229,8 +229,10 @@ func TestIdleSize(t *testing.T) {
 	each := float64(after.HeapAlloc-before.HeapAlloc) / n
 	t.Logf("idle established connection: %.0f bytes with its place in a map (struct %d); TIME-WAIT record: %d bytes",
 		each, unsafe.Sizeof(Conn{}), unsafe.Sizeof(Wait{}))
-	if each > 1024 {
-		t.Errorf("an idle connection costs %.0f bytes, at most 1024 are allowed", each)
+	// The allocator gives 896 for a Conn up to that, and 1024 beyond. What a
+	// socket and its timer take besides leaves no room for that.
+	if each > 960 {
+		t.Errorf("an idle connection costs %.0f bytes, at most 960 are allowed", each)
 	}
 	if n := unsafe.Sizeof(Wait{}); n > 128 {
 		t.Errorf("a TIME-WAIT record is %d bytes, at most 128 are allowed", n)

@@ -34,11 +34,10 @@ type Conn struct {
 	timers        timers
 	err           error
 
-	state State
-	snd   sendSpace
-	rcv   receiveSpace
-	out   ring // unacknowledged and unsent bytes; the first has sequence number snd.base
-	in    ring // unread bytes; the one after the last has sequence number rcv.nxt
+	snd sendSpace
+	rcv receiveSpace
+	out ring // unacknowledged and unsent bytes; the first has sequence number snd.base
+	in  ring // unread bytes; the one after the last has sequence number rcv.nxt
 
 	board    scoreboard
 	rtt      rtt
@@ -46,12 +45,13 @@ type Conn struct {
 	probe    probe
 	cc       congestion
 	recovery recovery
-	asm      reassembly
+	asm      *reassembly // nil as long as nothing came out of order or twice
 
 	fo        fastOpen
 	keepalive *Keepalive // this connection's own, if not nil
 	pmtu      pathMTU
 	flags     connFlags
+	state     State
 	due       duties
 	events    Event
 	retries   uint8 // retransmission timeouts in a row without an answer
@@ -98,10 +98,10 @@ type receiveSpace struct {
 	fin      uint32 // sequence number of the peer's FIN, if hasFin
 	acked    uint32 // Last.ACK.sent
 	recent   uint32 // TS.Recent
-	recentAt instant
 	mss      uint16 // the peer's usual segment, estimated
 	scale    uint8  // Rcv.Wind.Shift: ours
 	quick    uint8  // segments still to acknowledge at once
+	recentAt instant
 	tune     tuning
 }
 
@@ -341,7 +341,7 @@ func (c *Conn) become(t instant, s State) {
 		c.timers = timers{}
 		c.releaseOut()
 		c.board = scoreboard{}
-		c.asm = reassembly{}
+		c.asm = nil
 		c.events |= EventClosed | EventReadable | EventWritable
 		if c.is(closedByUser) || c.in.n == 0 {
 			c.in.release(c.cfg.memory())

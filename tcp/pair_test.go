@@ -331,7 +331,7 @@ func (c *Conn) invariants() error {
 		return errors.New("RCV.NXT beyond the announced edge")
 	case c.in.n < 0 || c.out.n < 0 || c.in.n > len(c.in.b) || c.out.n > len(c.out.b):
 		return errors.New("buffer counts out of range")
-	case len(c.asm.runs) > maxRuns:
+	case c.asm != nil && len(c.asm.runs) > maxRuns:
 		return errors.New("too many runs kept")
 	case c.cc.cwnd == 0 && c.state > SynReceived:
 		return errors.New("no congestion window")

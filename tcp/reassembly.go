@@ -15,6 +15,14 @@ type reassembly struct {
 	dup  wire.Range   // what the latest segment repeated: RFC 2883
 }
 
+// reassembly makes c.asm be there.
+func (c *Conn) reassembly() *reassembly {
+	if c.asm == nil {
+		c.asm = &reassembly{}
+	}
+	return c.asm
+}
+
 // insert notes the bytes start:end. It reports false, and notes nothing, when
 // that would need more runs than are kept.
 func (r *reassembly) insert(start, end uint32) bool {
@@ -72,7 +80,10 @@ func (r *reassembly) advance(next uint32) uint32 {
 	return next
 }
 
-func (r *reassembly) empty() bool { return len(r.runs) == 0 }
+func (r *reassembly) empty() bool { return r == nil || len(r.runs) == 0 }
+
+// repeats reports whether the latest segment brought what had come before.
+func (r *reassembly) repeats() bool { return r != nil && r.dup.Start != r.dup.End }
 
 // blocks writes the SACK option's blocks: a repeated range first, then the run
 // that the latest segment belongs to, then the others, highest first, which are

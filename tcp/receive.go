@@ -109,7 +109,7 @@ func (c *Conn) unacceptable(t instant, s *wire.Segment) {
 		// Data that came before: our ACK was lost, or it was sent again
 		// for nothing, which a D-SACK tells.
 		if c.is(useSACK) && before(s.Seq, c.rcv.nxt) {
-			c.asm.dup = wire.Range{Start: s.Seq, End: seqMin(s.Seq+uint32(s.Len()), c.rcv.nxt)}
+			c.reassembly().dup = wire.Range{Start: s.Seq, End: seqMin(s.Seq+uint32(s.Len()), c.rcv.nxt)}
 		}
 		c.due |= dueAck
 		if c.state == TimeWait && s.Flags.Has(wire.FIN) {

@@ -29,6 +29,8 @@ type scoreboard struct {
 	// hint is where to look for the first lost stretch that waits.
 	hint uint32
 	high uint32 // highest sequence number that was sacked or acked
+	// few is where q lies as long as it is short: as a rule, for ever.
+	few [2]sent
 }
 
 // maxSplits bounds the extra entries that a peer's SACK blocks may cause.
@@ -63,7 +65,7 @@ func (b *scoreboard) add(now instant, start, end uint32) {
 		}
 	}
 	if cap(b.q) == 0 {
-		b.q = make([]sent, 0, 2)
+		b.q = b.few[:0]
 	}
 	b.q = append(b.q, sent{start: start, end: end, at: now})
 }

@@ -53,7 +53,7 @@ func (c *Conn) receiveText(t instant, s *wire.Segment, seq uint32) {
 func (c *Conn) take(t instant, seq uint32, p []byte) {
 	if skip := c.rcv.nxt - seq; int32(skip) > 0 {
 		if c.is(useSACK) && len(p) > 0 {
-			c.asm.dup = wire.Range{Start: seq, End: seqMin(seq+uint32(len(p)), c.rcv.nxt)}
+			c.reassembly().dup = wire.Range{Start: seq, End: seqMin(seq+uint32(len(p)), c.rcv.nxt)}
 		}
 		p = p[min(int(skip), len(p)):]
 		seq += skip
@@ -75,7 +75,7 @@ func (c *Conn) take(t instant, seq uint32, p []byte) {
 		return
 	}
 	off := c.in.n + int(seq-c.rcv.nxt)
-	if !c.asm.insert(seq, seq+uint32(len(p))) {
+	if !c.reassembly().insert(seq, seq+uint32(len(p))) {
 		return
 	}
 	c.in.reserve(m, off+len(p))
@@ -103,7 +103,7 @@ func (c *Conn) acknowledgeText(t instant, s *wire.Segment, inOrder bool) {
 		fin = false
 	}
 	switch delay := c.cfg.delayedACK(); {
-	case !inOrder, fin, c.asm.dup.Start != c.asm.dup.End, delay == 0, c.cfg.DelayedACK < 0:
+	case !inOrder, fin, c.asm.repeats(), delay == 0, c.cfg.DelayedACK < 0:
 		c.due |= dueAck
 	case c.rcv.quick > 0 && !c.is(pingPong):
 		c.rcv.quick--
@@ -119,7 +119,7 @@ func (c *Conn) acknowledgeText(t instant, s *wire.Segment, inOrder bool) {
 func (c *Conn) takeFIN(t instant) {
 	c.rcv.nxt++
 	c.set(finTaken)
-	c.asm = reassembly{}
+	c.asm = nil
 	if c.in.n == 0 {
 		c.in.release(c.cfg.memory())
 	}

@@ -62,9 +62,9 @@ type tuning struct {
 	fixed  bool
 	copied uint32 // bytes read in this round
 	most   uint32 // and in the best round so far
+	mark   uint32 // a window's worth from here takes a round trip
 	since  instant
 	rtt    time.Duration // of the data that comes, measured by this end
-	mark   uint32        // a window's worth from here takes a round trip
 	at     instant
 }
 
