@@ -9,7 +9,8 @@ import (
 )
 
 // A lane is one direction of a pipe: chunks of memory that the sender fills
-// with packets one behind the other, and that the receiver empties. A chunk that
+// with packets one behind the other, and that the receiver empties. A long packet
+// has a Buffer of its own, which the receiver may exchange. A chunk or Buffer that
 // is free again is the next to be filled, while it is still in the cache.
 type lane struct {
 	offload bool
@@ -27,29 +28,37 @@ type lane struct {
 	filling bool     // the sender fills the last chunk
 	chunks  []*chunk // the first is the receiver's, the last the sender's
 	free    []*chunk
-	emptied int // how often the lane has been, since a free chunk was given up
-	bytes   int // that wait, packetCost for each packet included
+	buffers []*wire.Buffer // free ones
+	emptied int            // how often the lane has been, since a free chunk was given up
+	bytes   int            // that wait, packetCost for each packet included
 	drops   uint64
 	closed  bool
 }
 
-// A chunk holds two super-segments, or many small packets. What is visible
-// belongs to the receiver, what comes after it to the sender.
+// A chunk holds many packets. What is visible belongs to the receiver, what comes
+// after it to the sender.
 type chunk struct {
-	memory  [chunkSize]byte
-	packets [chunkPackets]wire.Packet // their Heads are views into memory
-	used    int                       // bytes of memory
-	count   int                       // of packets
-	visible int                       // how many the receiver may take
-	taken   int                       // how many it has taken
+	memory   [chunkSize]byte
+	packets  [chunkPackets]wire.Packet  // their Heads are views into memory or buffers
+	buffers  [chunkPackets]*wire.Buffer // of long packets
+	used     int                        // bytes of memory
+	count    int                        // of packets
+	visible  int                        // how many the receiver may take
+	taken    int                        // how many it has taken
+	returned int                        // of how many of these the buffer has been taken back
 }
 
 const (
 	chunkSize    = 128 << 10
 	chunkPackets = 256
 	freeChunks   = 4 // that are kept for good
+	freeBuffers  = 8
 	trimAfter    = 256
 	packetCost   = 64
+	// visibleAfter is how many bytes of a batch the receiver has to wait for at
+	// most: so it works while the rest is copied, and reads what is still in the
+	// cache.
+	visibleAfter = 128 << 10
 )
 
 func newLane(c PipeConfig) *lane {
@@ -84,16 +93,21 @@ func (l *lane) receive(batch []wire.Packet) (n int) {
 	}
 }
 
-// release takes back the chunks whose packets have been received, and were lent
-// until now.
+// release takes back what has been received, and was lent until now.
 func (l *lane) release() {
 	for len(l.chunks) > 0 {
 		c := l.chunks[0]
 		last := len(l.chunks) == 1
+		for ; c.returned < c.taken; c.returned++ {
+			if at := &c.buffers[c.returned]; *at != nil {
+				l.buffers = append(l.buffers, *at)
+				*at = nil
+			}
+		}
 		if c.taken < c.visible || last && l.filling {
 			return
 		}
-		c.used, c.count, c.visible, c.taken = 0, 0, 0, 0
+		c.used, c.count, c.visible, c.taken, c.returned = 0, 0, 0, 0, 0
 		if last {
 			l.trim()
 			return
@@ -108,11 +122,17 @@ func (l *lane) release() {
 // trim gives up memory little by little, so that a lane that was full once does
 // not keep it, and one that fills again and again does.
 func (l *lane) trim() {
-	if l.emptied++; l.emptied < trimAfter || len(l.free) <= freeChunks {
+	if l.emptied++; l.emptied < trimAfter {
 		return
 	}
 	l.emptied = 0
-	l.free = slices.Delete(l.free, 0, 1) // the one that was used least
+	// The first is the one that was used least.
+	if len(l.free) > freeChunks {
+		l.free = slices.Delete(l.free, 0, 1)
+	}
+	if len(l.buffers) > freeBuffers {
+		l.buffers = slices.Delete(l.buffers, 0, 1)
+	}
 }
 
 // send copies packets, cut or as they are, to where the receiver finds them.
@@ -192,6 +212,18 @@ func (l *lane) fresh() *chunk {
 	return new(chunk)
 }
 
+func (l *lane) freshBuffer() *wire.Buffer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.buffers) - 1; n >= 0 {
+		b := l.buffers[n]
+		l.buffers[n] = nil
+		l.buffers = l.buffers[:n]
+		return b
+	}
+	return wire.NewBuffer()
+}
+
 // pass puts a packet into the lane as it is.
 func (f *fill) pass(p *wire.Packet) (whole bool, err error) {
 	if _, _, ok := transport(p.Head); !ok {
@@ -236,9 +268,8 @@ func (f *fill) place(n int) []byte {
 		f.drops++
 		return nil
 	}
-	c := f.chunk
-	if c.used+n > chunkSize || c.count == chunkPackets {
-		l := f.lane
+	l, c, long := f.lane, f.chunk, n >= wire.KeepLeast
+	if !long && c.used+n > chunkSize || c.count == chunkPackets {
 		l.mu.Lock()
 		l.publish(f)
 		c = l.fresh()
@@ -246,18 +277,31 @@ func (f *fill) place(n int) []byte {
 		l.mu.Unlock()
 		f.chunk = c
 	}
+	if long {
+		b := l.freshBuffer()
+		c.buffers[c.count] = b
+		return b.Memory[:n]
+	}
 	return c.memory[c.used : c.used+n : c.used+n]
 }
 
 // took puts a packet that lies in its place behind the others.
 func (f *fill) took(p wire.Packet) {
 	c, n := f.chunk, len(p.Head)
+	if at := &c.buffers[c.count]; *at != nil {
+		p.Buffer = at
+	} else {
+		// The next begins on a cache line of its own.
+		c.used = min(c.used+(n+63)&^63, chunkSize)
+	}
 	c.packets[c.count] = p
 	c.count++
-	// The next begins on a cache line of its own.
-	c.used = min(c.used+(n+63)&^63, chunkSize)
 	f.room -= n + packetCost
-	f.bytes += n + packetCost
+	if f.bytes += n + packetCost; f.bytes >= visibleAfter {
+		f.lane.mu.Lock()
+		f.lane.publish(f)
+		f.lane.mu.Unlock()
+	}
 }
 
 func (l *lane) dropped() uint64 {

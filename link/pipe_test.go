@@ -290,3 +290,57 @@ func BenchmarkPipe(b *testing.B) {
 		})
 	}
 }
+
+// A long packet comes in a buffer that the receiver may keep for another: what is
+// kept stays, and what is left is filled next.
+func TestPipeExchange(t *testing.T) {
+	a, b := newPipe(t, link.PipeConfig{Offload: true})
+	batch := make([]wire.Packet, 8)
+	var kept []*wire.Buffer
+	var want [][]byte
+	left := map[*wire.Buffer]bool{}
+	filled := 0
+	for round := range 50 {
+		data := bytes.Repeat([]byte{byte(round)}, 60000)
+		s := segment(0, data)
+		s.Split = 1400
+		small := segment(0, pattern(100))
+		send(t, a, packet(&s), packet(&small), packet(&s))
+		for got := 0; got < 3; {
+			n, err := b.Receive(batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range batch[:n] {
+				p := &batch[i]
+				if got++; got == 2 {
+					if p.Buffer != nil {
+						t.Fatal("a small packet has a buffer to itself")
+					}
+					continue
+				}
+				in := p.Head[len(p.Head)-len(data):]
+				if !bytes.Equal(in, data) || len((*p.Buffer).Memory) != wire.BufferSize {
+					t.Fatalf("round %d: other data, or no buffer", round)
+				}
+				if left[*p.Buffer] {
+					filled++
+				}
+				if got == 1 {
+					kept, want = append(kept, *p.Buffer), append(want, data)
+					(*p.Buffer).Data = in
+					*p.Buffer = wire.NewBuffer()
+					left[*p.Buffer] = true
+				}
+			}
+		}
+	}
+	for i, b := range kept {
+		if !bytes.Equal(b.Data, want[i]) {
+			t.Fatalf("buffer %d has changed after it was kept", i)
+		}
+	}
+	if filled < 45 {
+		t.Errorf("of 50 buffers that were left, %d were filled again", filled)
+	}
+}

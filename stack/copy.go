@@ -90,14 +90,14 @@ func (c *Conn) fill(r io.Reader, room []byte) (n int, err error) {
 // stream, right out of the receive buffer.
 func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
 	for {
-		a, b, block, err := c.take()
+		k, err := c.take()
 		switch {
 		case err == io.EOF:
 			return n, nil
 		case err != nil:
 			return n, c.wrap("read", err)
 		}
-		m, err := c.pass(w, a, b, block)
+		m, err := c.pass(w, &k)
 		n += m
 		if err != nil {
 			return n, err
@@ -105,54 +105,45 @@ func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
 	}
 }
 
-// take waits for what comes, and takes it with the block it is in.
-func (c *Conn) take() (a, b, block []byte, err error) {
+// take waits for what comes, and takes it out of the receive buffer.
+func (c *Conn) take() (k tcp.Taken, err error) {
 	s, t := (*Socket)(c), c.host.shell
 	now := t.lock()
 	defer t.unlock()
 	for {
 		if err := c.usable(now, true); err != nil {
-			return nil, nil, nil, err
+			return k, err
 		}
 		s.flags &^= errorTaken
-		if a, b, block, err = s.take(now); err != syscall.EAGAIN {
-			return a, b, block, err
+		if k, err = s.take(now); err != syscall.EAGAIN {
+			return k, err
 		}
 		now = t.wait(&s.blocked, true)
 	}
 }
 
-func (s *Socket) take(now time.Time) (a, b, block []byte, err error) {
+func (s *Socket) take(now time.Time) (tcp.Taken, error) {
 	if err := s.receivable(); err != nil {
-		return nil, nil, nil, err
+		return tcp.Taken{}, err
 	}
-	if a, b, block = s.conn.Take(now); block == nil {
-		n := min(s.Unread(), copySize)
-		if n == 0 {
-			return nil, nil, nil, s.nothing(nil)
-		}
-		// Something is missing behind it: the block is still in use.
-		block = s.host.memory.Get(max(n, 64))
-		n, _ = s.conn.Read(now, block[:n])
-		a = block[:n]
+	k, ok := s.conn.Take(now)
+	if !ok {
+		return k, s.nothing(nil)
 	}
 	s.host.touch(s)
 	s.host.settle(now)
-	return a, b, block, nil
+	return k, nil
 }
 
-// pass writes what was taken, and gives the block back.
-func (c *Conn) pass(w io.Writer, a, b, block []byte) (n int64, err error) {
+// pass writes what was taken, and gives it back.
+func (c *Conn) pass(w io.Writer, k *tcp.Taken) (n int64, err error) {
 	t := c.host.shell
-	defer func() {
+	defer func() { // also if w panics
 		t.lock()
-		t.host.memory.Put(block)
+		k.Return()
 		t.unlock()
 	}()
-	for _, p := range [...][]byte{a, b} {
-		if len(p) == 0 {
-			continue
-		}
+	for p := k.Next(); len(p) > 0; p = k.Next() {
 		m, err := w.Write(p)
 		n += int64(m)
 		if err == nil && m < len(p) {

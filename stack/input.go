@@ -88,7 +88,7 @@ func (h *Host) deliver(now time.Time, link int16, ip *wire.IP, body []byte, p *w
 			h.stats.Drops.BadTCP++
 			return
 		}
-		s.ECN = ip.ECN()
+		s.ECN, s.Buffer = ip.ECN(), p.Buffer
 		h.stats.SegmentsIn++
 		h.receive(now, link, s)
 	case wire.ProtocolUDP:

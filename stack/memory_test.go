@@ -3,6 +3,8 @@ package stack
 import (
 	"testing"
 	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 // What a busy time leaves in buffers is kept as long as it is used, and given back
@@ -43,6 +45,35 @@ func TestMemoryTrim(t *testing.T) {
 		h.Advance(now)
 	}
 	if h.memory.kept > keptIdle || h.memory.lent != 0 {
+		t.Errorf("%d bytes are kept at the end, and %d blocks lent", h.memory.kept, h.memory.lent)
+	}
+}
+
+// Buffers that were exchanged for received ones go the same way.
+func TestMemoryTrimBuffers(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	h := NewHost(now, HostConfig{Links: []LinkConfig{{}}})
+	var lent []*wire.Buffer
+	for range 100 {
+		lent = append(lent, h.memory.GetBuffer())
+	}
+	for _, b := range lent {
+		h.memory.PutBuffer(b)
+	}
+	if b := h.memory.GetBuffer(); b != lent[99] {
+		t.Error("not the last that was given back is lent first")
+	} else {
+		h.memory.PutBuffer(b)
+	}
+	h.Receive(now, 0, nil)
+	for n := 0; !h.Deadline().IsZero(); n++ {
+		if n == 10 {
+			t.Fatal("there is no end to it")
+		}
+		now = h.Deadline()
+		h.Advance(now)
+	}
+	if h.memory.kept > keptIdle || h.memory.kept == 0 || h.memory.lent != 0 {
 		t.Errorf("%d bytes are kept at the end, and %d blocks lent", h.memory.kept, h.memory.lent)
 	}
 }

@@ -74,8 +74,7 @@ func (s *Socket) Unread() int {
 	if s.conn == nil {
 		return 0
 	}
-	a, b := s.conn.Peek()
-	return len(a) + len(b)
+	return s.conn.Unread()
 }
 
 // Unacknowledged is how many bytes were sent or wait to be, and are not

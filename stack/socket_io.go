@@ -76,9 +76,7 @@ func (s *Socket) Peek(p []byte) (int, error) {
 	if err := s.receivable(); err != nil {
 		return 0, err
 	}
-	a, b := s.conn.Peek()
-	n := copy(p, a)
-	n += copy(p[n:], b)
+	n := s.conn.Peek(p)
 	if n > 0 || len(p) == 0 {
 		return n, nil
 	}

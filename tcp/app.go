@@ -9,11 +9,8 @@ import (
 // there are none yet, io.EOF after the peer's FIN, and what ended the connection
 // after that was read which came before.
 func (c *Conn) Read(now time.Time, p []byte) (int, error) {
-	a, b := c.Peek()
-	n := copy(p, a)
-	n += copy(p[n:], b)
-	if n > 0 {
-		c.Discard(now, n)
+	if n := c.in.read(c.cfg.memory(), p, !c.asm.empty()); n > 0 {
+		c.haveRead(now, n)
 		return n, nil
 	}
 	if len(p) == 0 {
@@ -22,13 +19,16 @@ func (c *Conn) Read(now time.Time, p []byte) (int, error) {
 	return 0, c.readError()
 }
 
-// Peek is the bytes that were received and not read, in two parts where the
-// buffer wraps. The views are valid until the next call of any method.
-func (c *Conn) Peek() (a, b []byte) { return c.in.view(0, c.in.n) }
+// Peek copies bytes that were received and not read to p, as Read does, and leaves
+// them where they are.
+func (c *Conn) Peek(p []byte) int { return c.in.peek(p) }
 
-// Discard drops the first n bytes of what Peek shows.
+// Unread is how many bytes were received and not read.
+func (c *Conn) Unread() int { return c.in.len() }
+
+// Discard drops the first n bytes that were received and not read.
 func (c *Conn) Discard(now time.Time, n int) {
-	n = min(n, c.in.n)
+	n = min(n, c.in.len())
 	c.in.discard(c.cfg.memory(), n, !c.asm.empty())
 	c.haveRead(now, n)
 }
@@ -55,7 +55,7 @@ func (c *Conn) readError() error {
 }
 
 // Readable reports whether Read would return something other than 0 and nil.
-func (c *Conn) Readable() bool { return c.in.n > 0 || c.readError() != nil }
+func (c *Conn) Readable() bool { return c.in.len() > 0 || c.readError() != nil }
 
 // Ended reports whether the peer has ended its side of the stream, though bytes
 // that came before may still be unread.
@@ -141,7 +141,7 @@ func (c *Conn) Close(now time.Time) {
 	switch {
 	case c.state == Closed:
 		c.in.release(c.cfg.memory())
-	case c.in.n > 0:
+	case c.in.len() > 0:
 		c.Abort(now)
 	case c.state == SynSent && c.out.n == 0:
 		c.fail(t, ErrAborted)

@@ -89,15 +89,7 @@ func (d *duo) transfer(p []byte) {
 	d.now = d.now.Add(10 * time.Microsecond)
 	d.a.Write(d.now, p)
 	d.exchange()
-	n := 0
-	for {
-		x, y := d.b.Peek()
-		if len(x) == 0 {
-			break
-		}
-		n += len(x) + len(y)
-		d.b.Discard(d.now, len(x)+len(y))
-	}
+	d.b.Discard(d.now, d.b.Unread())
 	d.exchange()
 }
 

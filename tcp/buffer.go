@@ -1,13 +1,20 @@
 package tcp
 
-import "math/bits"
+import (
+	"math/bits"
 
-// Memory lends the blocks that buffers are made of. Get returns a slice whose
-// length is a power of two, at least n; Put takes it back. A pool shared by
-// connections that run on several goroutines must do its own locking.
+	"github.com/fastopen-go/fastopen/wire"
+)
+
+// Memory lends what buffers are made of. Get returns a block whose length is a
+// power of two, at least n, and Put takes it back; GetBuffer and PutBuffer do the
+// same with what is exchanged for received packets. A pool shared by connections
+// that run on several goroutines must do its own locking.
 type Memory interface {
 	Get(n int) []byte
 	Put(b []byte)
+	GetBuffer() *wire.Buffer
+	PutBuffer(b *wire.Buffer)
 }
 
 // onHeap is the Memory of a Config that names none: blocks go back to the
@@ -16,6 +23,9 @@ type onHeap struct{}
 
 func (onHeap) Get(n int) []byte { return make([]byte, 1<<bits.Len(uint(n-1))) }
 func (onHeap) Put([]byte)       {}
+
+func (onHeap) GetBuffer() *wire.Buffer { return wire.NewBuffer() }
+func (onHeap) PutBuffer(*wire.Buffer)  {}
 
 const minBlock = 2048
 

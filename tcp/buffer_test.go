@@ -3,10 +3,15 @@ package tcp
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 // blocks is a Memory that keeps what it gets back, for one goroutine.
-type blocks struct{ free [32][][]byte }
+type blocks struct {
+	free    [32][][]byte
+	buffers []*wire.Buffer
+}
 
 func (m *blocks) Get(n int) []byte {
 	k := 0
@@ -28,6 +33,17 @@ func (m *blocks) Put(b []byte) {
 	}
 	m.free[k] = append(m.free[k], b)
 }
+
+func (m *blocks) GetBuffer() *wire.Buffer {
+	if n := len(m.buffers) - 1; n >= 0 {
+		b := m.buffers[n]
+		m.buffers = m.buffers[:n]
+		return b
+	}
+	return wire.NewBuffer()
+}
+
+func (m *blocks) PutBuffer(b *wire.Buffer) { m.buffers = append(m.buffers, b) }
 
 // SipHash-2-4 of 48 bytes 00 to 2f under the key 00 to 0f, computed by an
 // independent implementation that reproduces the paper's example

@@ -36,8 +36,8 @@ type Conn struct {
 
 	snd sendSpace
 	rcv receiveSpace
-	out ring // unacknowledged and unsent bytes; the first has sequence number snd.base
-	in  ring // unread bytes; the one after the last has sequence number rcv.nxt
+	out ring  // unacknowledged and unsent bytes; the first has sequence number snd.base
+	in  inbox // unread bytes; the one after the last has sequence number rcv.nxt
 
 	board    scoreboard
 	rtt      rtt
@@ -245,7 +245,7 @@ func (c *Conn) Info() Info {
 		State: c.state, RTT: c.rtt.measured(), RTTVar: c.rtt.rttvar, RTO: c.rtt.timeout(c.cfg),
 		MinRTT: c.rtt.minimum(), CWnd: c.cc.cwnd, SSThresh: c.cc.ssthresh,
 		MSS: uint16(c.segmentSize()), SendWindow: c.snd.wnd, ReceiveWindow: c.rcv.edge - c.rcv.nxt,
-		Unread: c.in.n, Unacked: c.snd.nxt - c.snd.una, Unsent: c.unsent(),
+		Unread: c.in.len(), Unacked: c.snd.nxt - c.snd.una, Unsent: c.unsent(),
 		Retransmits: c.retries, Backoff: c.rtt.backoff,
 		SACK: c.is(useSACK), Timestamps: c.is(useTimestamps), ECN: c.is(useECN), Scaled: c.is(useScale),
 		Recovering:   c.recovery.phase == recovering || c.recovery.phase == timedOut,
@@ -343,7 +343,7 @@ func (c *Conn) become(t instant, s State) {
 		c.board = scoreboard{}
 		c.asm = nil
 		c.events |= EventClosed | EventReadable | EventWritable
-		if c.is(closedByUser) || c.in.n == 0 {
+		if c.is(closedByUser) || c.in.len() == 0 {
 			c.in.release(c.cfg.memory())
 		}
 		c.remember(t)

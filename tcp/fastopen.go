@@ -161,7 +161,7 @@ func (c *Conn) open(v verdict, s *wire.Segment, f *FastOpenServer) {
 	}
 	c.fo.child, c.fo.hold, c.fo.inSYNACK = true, f.HoldOutput, f.DataInSYNACK && !f.HoldOutput
 	n := min(s.Len(), int(c.rcv.limit))
-	c.in.append(c.cfg.memory(), s.Payload[:n])
+	c.in.add(c.cfg.memory(), s.Payload[:n], nil)
 	c.rcv.nxt += uint32(n)
 	c.fo.sent = uint32(n)
 	// The data is out of the way of what comes: the SYN-ACK announces as much

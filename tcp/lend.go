@@ -1,28 +1,69 @@
 package tcp
 
-import "time"
+import (
+	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
+)
 
 // This file saves copies: buffers are lent to the application, and it lends one in
 // return. What is lent stays good whatever happens to the connection meanwhile.
 
-// Take is Read without copying: it returns all that was received and not read, in
-// two parts where the buffer wraps, and the block that they are in, which the
-// caller gives back by [Conn.Return] when it has done with them. It returns nil if
-// there is nothing, or if something is missing in between: then there is Read.
-func (c *Conn) Take(now time.Time) (a, b, block []byte) {
-	if c.in.n == 0 || !c.asm.empty() {
-		return nil, nil, nil
-	}
-	n := c.in.n
-	a, b = c.in.view(0, n)
-	block = c.in.b
-	c.in = ring{most: c.in.most}
-	c.haveRead(now, n)
-	return a, b, block
+// Taken is a part of the receive buffer that [Conn.Take] has taken out of it.
+type Taken struct {
+	chain  *wire.Buffer // what comes next of it
+	given  *wire.Buffer // what has come, in no order
+	a, b   []byte       // parts of block, behind the chain
+	block  []byte
+	memory Memory
 }
 
-// Return gives a block back that Take has lent.
-func (c *Conn) Return(block []byte) { c.cfg.memory().Put(block) }
+// Next is the next piece of what was received, nil after the last. It is good until
+// Return.
+func (k *Taken) Next() (p []byte) {
+	if b := k.chain; b != nil {
+		k.chain, b.Next, k.given = b.Next, k.given, b
+		return b.Data
+	}
+	p, k.a, k.b = k.a, k.b, nil
+	return p
+}
+
+// Return gives back all that was taken. It needs whatever lock the Memory needs.
+func (k *Taken) Return() {
+	putChain(k.memory, k.chain)
+	putChain(k.memory, k.given)
+	if k.block != nil {
+		k.memory.Put(k.block)
+	}
+	*k = Taken{}
+}
+
+// takeCopied is how much Take copies at most, where it has to.
+const takeCopied = 64 << 10
+
+// Take is Read without copying: it takes out all that was received and not read, or
+// a part of it, and reports false if there is nothing. The caller gives it back.
+func (c *Conn) Take(now time.Time) (k Taken, ok bool) {
+	n := c.in.chained()
+	k.memory, k.chain = c.cfg.memory(), c.in.detach()
+	switch {
+	case c.in.n == 0:
+	case c.asm.empty():
+		n += c.in.n
+		k.a, k.b = c.in.view(0, c.in.n)
+		k.block, c.in.ring = c.in.b, ring{most: c.in.most}
+	case n == 0:
+		// Something is missing behind it: the block is still in use.
+		n = min(c.in.n, takeCopied)
+		k.block = k.memory.Get(max(n, 64))
+		k.a = k.block[:c.in.read(k.memory, k.block[:n], true)]
+	}
+	if n > 0 {
+		c.haveRead(now, n)
+	}
+	return k, n > 0
+}
 
 // Lend is the first half of a Write without copying: it returns at most n bytes of
 // the send buffer for the caller to fill, none if there is no room. Then [Conn.Fill]

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 // TestLend writes and reads by lending, with acknowledgments, and the end of the
@@ -61,10 +63,12 @@ func TestLend(t *testing.T) {
 			t.Fatal(err)
 		}
 		exchange()
-		if x, y, block := b.Take(now); block != nil {
+		if k, ok := b.Take(now); ok {
 			exchange()
-			got = append(append(got, x...), y...)
-			b.Return(block)
+			for p := k.Next(); len(p) > 0; p = k.Next() {
+				got = append(got, p...)
+			}
+			k.Return()
 		}
 	}
 	if !bytes.Equal(got, sent) {
@@ -76,13 +80,13 @@ func TestLend(t *testing.T) {
 	}
 	a.Write(now, []byte("x"))
 	exchange()
-	_, _, block := b.Take(now)
+	k, _ := b.Take(now)
 	a.Abort(now)
 	exchange()
 	if err := b.Fill(now, 10); err != ErrReset {
 		t.Errorf("filling after a reset: %v", err)
 	}
-	b.Return(block)
+	k.Return()
 	b.Close(now)
 	if m.n != 0 {
 		t.Errorf("%d blocks were not given back", m.n)
@@ -92,8 +96,21 @@ func TestLend(t *testing.T) {
 // counting counts the blocks that are lent.
 type counting struct {
 	blocks
-	n int
+	n          int
+	buffersOut int
 }
 
 func (c *counting) Get(n int) []byte { c.n++; return c.blocks.Get(n) }
 func (c *counting) Put(b []byte)     { c.n--; c.blocks.Put(b) }
+
+func (c *counting) GetBuffer() *wire.Buffer {
+	c.n++
+	c.buffersOut++
+	return c.blocks.GetBuffer()
+}
+
+func (c *counting) PutBuffer(b *wire.Buffer) {
+	c.n--
+	c.buffersOut--
+	c.blocks.PutBuffer(b)
+}

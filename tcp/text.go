@@ -30,9 +30,9 @@ func (c *Conn) receiveText(t instant, s *wire.Segment, seq uint32) {
 		return
 	}
 	had, inOrder := c.rcv.nxt, c.asm.empty() && seq == c.rcv.nxt
-	c.take(t, seq, s.Payload)
+	c.take(seq, s.Payload, s.Buffer)
 	if len(s.Rest) > 0 {
-		c.take(t, seq+uint32(len(s.Payload)), s.Rest)
+		c.take(seq+uint32(len(s.Payload)), s.Rest, nil)
 	}
 	if s.Flags.Has(wire.FIN) && !c.is(hasFin) && !after(end, c.rcv.edge) {
 		c.rcv.fin = end
@@ -49,8 +49,9 @@ func (c *Conn) receiveText(t instant, s *wire.Segment, seq uint32) {
 	}
 }
 
-// take copies data into its place in the receive buffer.
-func (c *Conn) take(t instant, seq uint32, p []byte) {
+// take puts data into its place in the receive buffer: by exchange if it lies in a
+// buffer that may be had for another, which is at from, and else by copying.
+func (c *Conn) take(seq uint32, p []byte, from **wire.Buffer) {
 	if skip := c.rcv.nxt - seq; int32(skip) > 0 {
 		if c.is(useSACK) && len(p) > 0 {
 			c.reassembly().dup = wire.Range{Start: seq, End: seqMin(seq+uint32(len(p)), c.rcv.nxt)}
@@ -70,7 +71,7 @@ func (c *Conn) take(t instant, seq uint32, p []byte) {
 	}
 	m := c.cfg.memory()
 	if seq == c.rcv.nxt && c.asm.empty() {
-		c.in.append(m, p)
+		c.in.add(m, p, from)
 		c.rcv.nxt += uint32(len(p))
 		return
 	}
@@ -120,7 +121,7 @@ func (c *Conn) takeFIN(t instant) {
 	c.rcv.nxt++
 	c.set(finTaken)
 	c.asm = nil
-	if c.in.n == 0 {
+	if c.in.len() == 0 {
 		c.in.release(c.cfg.memory())
 	}
 	if c.timers[timerAck] == 0 {

@@ -25,7 +25,7 @@ func (c *Conn) announce() uint16 {
 	// the window shut.
 	wnd, unit := c.rcv.edge-c.rcv.nxt, uint32(1)<<c.rcv.scale
 	up := (wnd + unit - 1) >> c.rcv.scale << c.rcv.scale
-	if c.in.n+int(up) <= int(c.rcv.limit+unit) {
+	if c.in.len()+int(up) <= int(c.rcv.limit+unit) {
 		c.rcv.edge = c.rcv.nxt + up
 	} else {
 		up = wnd
@@ -33,7 +33,7 @@ func (c *Conn) announce() uint16 {
 	return uint16(min(up>>c.rcv.scale, 65535))
 }
 
-func (c *Conn) freeSpace() uint32 { return uint32(max(int(c.rcv.limit)-c.in.n, 0)) }
+func (c *Conn) freeSpace() uint32 { return uint32(max(int(c.rcv.limit)-c.in.len(), 0)) }
 
 func (c *Conn) sillyStep() uint32 { return min(c.rcv.limit/2, uint32(c.rcv.mss)) }
 

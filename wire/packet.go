@@ -29,6 +29,10 @@ type Packet struct {
 	// covers, and CheckOffset where, counted from there, its field is: 16 for
 	// TCP, 6 for UDP, 2 for ICMPv6. They count only if Check is Partial.
 	CheckStart, CheckOffset uint16
+	// Buffer, if not nil, is where the link keeps the Buffer that Head lies
+	// in, which holds nothing else. Who receives the packet may take it from
+	// there, before the next Receive, and puts another in its place.
+	Buffer **Buffer
 }
 
 // Len is the length in bytes, headers and data.

@@ -47,6 +47,9 @@ type Segment struct {
 	// Payload and, following it, Rest are the data: two parts because a
 	// send buffer may wrap. Parse sets only Payload, a view into its input.
 	Payload, Rest []byte
+	// Buffer, if not nil, is where the [Packet] that Payload is of has its
+	// Buffer, to be exchanged for another. Parse leaves it nil.
+	Buffer **Buffer
 }
 
 // Len is the length of the data in bytes.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fastopen-go/fastopen/sim"
 	"github.com/fastopen-go/fastopen/tcp"
+	"github.com/fastopen-go/fastopen/wire"
 )
 
 // plan is what the applications of one connection do. It depends on the seed
@@ -101,3 +102,10 @@ func (c *counted) Get(n int) []byte {
 }
 
 func (c *counted) Put(b []byte) { c.lent -= cap(b) }
+
+func (c *counted) GetBuffer() *wire.Buffer {
+	c.lent += wire.BufferSize
+	return wire.NewBuffer()
+}
+
+func (c *counted) PutBuffer(*wire.Buffer) { c.lent -= wire.BufferSize }
