@@ -21,24 +21,10 @@ type port struct {
 	drops atomic.Uint64
 }
 
-// portArena holds what is lent by one Receive: at least three super-segments.
-// It is to be no larger than what stays in a second-level cache, for the next
-// who reads the packets is to find them there.
-const (
-	portArena = 256 << 10
-	// The longest packet: 64 KiB of IPv6 payload, with all headers.
-	portLongest = vnetLen + 14 + 40 + maxPacket
-)
-
 // init readies a port; a socket can be asked for several packets at once.
 func (o *port) init(raw syscall.RawConn, lower int, socket bool) {
 	o.raw, o.lower = raw, lower
-	o.in.lower = lower
-	if o.in.ready = o.in.read; socket {
-		o.in.ready = o.in.readMessages
-		o.in.arena = make([]byte, mmsgSlots*mmsgStride)
-		o.in.slots = newSlots(o.in.arena)
-	}
+	o.in.init(lower, socket)
 	o.outs.New = func() any {
 		s := &sending{lower: lower, drops: &o.drops}
 		s.ready = s.write
@@ -54,16 +40,9 @@ func (o *port) receive(batch []wire.Packet) (n int, err error) {
 	in := &o.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.arena == nil {
-		in.arena = make([]byte, portArena)
-	}
-	in.batch, in.n, in.used, in.err = batch, 0, 0, nil
+	in.begin(batch)
 	err = o.raw.Read(in.ready)
-	in.batch = nil
-	if err == nil {
-		err = in.err
-	}
-	return in.n, err
+	return in.end(err)
 }
 
 // send is Send.
@@ -79,56 +58,6 @@ func (o *port) send(batch []wire.Packet) (n int, err error) {
 	s.batch, s.err, s.iov = nil, nil, [4]unix.Iovec{}
 	o.outs.Put(s)
 	return n, err
-}
-
-// receiving is the state of a call of receive. ready is bound once, so that a
-// call allocates nothing.
-type receiving struct {
-	mu    sync.Mutex
-	ready func(fd uintptr) bool
-	lower int
-	arena []byte
-	used  int
-	slots *slots // of sockets
-	batch []wire.Packet
-	n     int
-	err   error
-}
-
-// read is called when there may be packets; false asks to be called again when
-// there are more.
-func (r *receiving) read(fd uintptr) bool {
-	for r.n < len(r.batch) && len(r.arena)-r.used >= portLongest {
-		to := r.arena[r.used : r.used+portLongest]
-		size, err := unix.Read(int(fd), to)
-		switch err {
-		case nil:
-			r.take(to[:size:size])
-		case unix.EINTR:
-		case unix.EAGAIN:
-			return r.n > 0
-		default:
-			if r.n == 0 {
-				r.err = err
-			}
-			return true
-		}
-	}
-	return true
-}
-
-// take adds what has been read to the batch.
-func (r *receiving) take(b []byte) {
-	if len(b) <= vnetLen+r.lower {
-		return
-	}
-	p := &r.batch[r.n]
-	*p = wire.Packet{Head: b[vnetLen:]}
-	if parseVnet(b, p) {
-		r.n++
-		// The next begins on a cache line of its own.
-		r.used += (len(b) + 63) &^ 63
-	}
 }
 
 // sending is the state of a call of send.
