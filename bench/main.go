@@ -81,6 +81,11 @@ func bench(ctx context.Context, args []string) error {
 		return nil
 	}
 	r := &report{Machine: describeMachine(), Rounds: *rounds, Note: *note}
+	if *profile != "" {
+		if err := os.MkdirAll(*profile, 0o755); err != nil {
+			return err
+		}
+	}
 	if err := measureAll(ctx, r, chosen, *cores, *profile); err != nil {
 		return err
 	}

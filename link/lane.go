@@ -2,9 +2,9 @@ package link
 
 import (
 	"os"
-	"slices"
 	"sync"
 
+	"github.com/fastopen-go/fastopen/internal/pile"
 	"github.com/fastopen-go/fastopen/wire"
 )
 
@@ -27,10 +27,10 @@ type lane struct {
 	waiting bool     // the receiver waits
 	filling bool     // the sender fills the last chunk
 	chunks  []*chunk // the first is the receiver's, the last the sender's
-	free    []*chunk
-	buffers []*wire.Buffer // free ones
-	emptied int            // how often the lane has been, since a free chunk was given up
-	bytes   int            // that wait, packetCost for each packet included
+	free    pile.Pile[*chunk]
+	buffers pile.Pile[*wire.Buffer] // free ones
+	emptied int                     // how often the lane has been, since it was trimmed
+	bytes   int                     // that wait, packetCost for each packet included
 	drops   uint64
 	closed  bool
 }
@@ -100,7 +100,7 @@ func (l *lane) release() {
 		last := len(l.chunks) == 1
 		for ; c.returned < c.taken; c.returned++ {
 			if at := &c.buffers[c.returned]; *at != nil {
-				l.buffers = append(l.buffers, *at)
+				l.buffers.Put(*at)
 				*at = nil
 			}
 		}
@@ -115,24 +115,20 @@ func (l *lane) release() {
 		copy(l.chunks, l.chunks[1:])
 		l.chunks[len(l.chunks)-1] = nil
 		l.chunks = l.chunks[:len(l.chunks)-1]
-		l.free = append(l.free, c)
+		l.free.Put(c)
 	}
 }
 
-// trim gives up memory little by little, so that a lane that was full once does
-// not keep it, and one that fills again and again does.
+// trim gives up memory that was not used while the lane was emptied many times, so
+// that one that was full once does not keep it, and one that fills again and again
+// does.
 func (l *lane) trim() {
 	if l.emptied++; l.emptied < trimAfter {
 		return
 	}
 	l.emptied = 0
-	// The first is the one that was used least.
-	if len(l.free) > freeChunks {
-		l.free = slices.Delete(l.free, 0, 1)
-	}
-	if len(l.buffers) > freeBuffers {
-		l.buffers = slices.Delete(l.buffers, 0, 1)
-	}
+	l.free.Trim(l.free.Len() - freeChunks)
+	l.buffers.Trim(l.buffers.Len() - freeBuffers)
 }
 
 // send copies packets, cut or as they are, to where the receiver finds them.
@@ -204,9 +200,7 @@ func (l *lane) publish(f *fill) {
 }
 
 func (l *lane) fresh() *chunk {
-	if n := len(l.free); n > 0 {
-		c := l.free[n-1]
-		l.free = l.free[:n-1]
+	if c, ok := l.free.Take(); ok {
 		return c
 	}
 	return new(chunk)
@@ -215,10 +209,7 @@ func (l *lane) fresh() *chunk {
 func (l *lane) freshBuffer() *wire.Buffer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.buffers) - 1; n >= 0 {
-		b := l.buffers[n]
-		l.buffers[n] = nil
-		l.buffers = l.buffers[:n]
+	if b, ok := l.buffers.Take(); ok {
 		return b
 	}
 	return wire.NewBuffer()

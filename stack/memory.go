@@ -2,9 +2,9 @@ package stack
 
 import (
 	"math/bits"
-	"slices"
 	"time"
 
+	"github.com/fastopen-go/fastopen/internal/pile"
 	"github.com/fastopen-go/fastopen/wire"
 )
 
@@ -12,8 +12,8 @@ import (
 // last is lent first, while it is still in the processor's caches. It implements
 // [tcp.Memory].
 type blocks struct {
-	free    [blockClasses]pile[[]byte]
-	buffers pile[*wire.Buffer]
+	free    [blockClasses]pile.Pile[[]byte]
+	buffers pile.Pile[*wire.Buffer]
 	kept    int // bytes in all of these
 	lent    int // blocks and buffers in use
 }
@@ -34,7 +34,7 @@ const (
 func (m *blocks) Get(n int) []byte {
 	m.lent++
 	class := bits.Len(uint(n - 1))
-	if b, ok := m.free[class].pop(); ok {
+	if b, ok := m.free[class].Take(); ok {
 		m.kept -= len(b)
 		return b
 	}
@@ -45,7 +45,7 @@ func (m *blocks) Get(n int) []byte {
 func (m *blocks) Put(b []byte) {
 	m.lent--
 	if m.kept+len(b) <= keptMost {
-		m.free[bits.Len(uint(len(b)-1))].push(b)
+		m.free[bits.Len(uint(len(b)-1))].Put(b)
 		m.kept += len(b)
 	}
 }
@@ -53,7 +53,7 @@ func (m *blocks) Put(b []byte) {
 // GetBuffer lends a buffer.
 func (m *blocks) GetBuffer() *wire.Buffer {
 	m.lent++
-	if b, ok := m.buffers.pop(); ok {
+	if b, ok := m.buffers.Take(); ok {
 		m.kept -= wire.BufferSize
 		return b
 	}
@@ -64,7 +64,7 @@ func (m *blocks) GetBuffer() *wire.Buffer {
 func (m *blocks) PutBuffer(b *wire.Buffer) {
 	m.lent--
 	if m.kept+wire.BufferSize <= keptMost {
-		m.buffers.push(b)
+		m.buffers.Put(b)
 		m.kept += wire.BufferSize
 	}
 }
@@ -72,42 +72,11 @@ func (m *blocks) PutBuffer(b *wire.Buffer) {
 // trim leaves what was not used since the last time to the garbage collector,
 // large blocks first.
 func (m *blocks) trim() {
+	excess := func(size int) int { return (m.kept - keptIdle + size - 1) / size }
 	for class := len(m.free) - 1; class >= 0; class-- {
-		m.kept -= m.free[class].trim(1<<class, m.kept-keptIdle)
+		m.kept -= m.free[class].Trim(excess(1<<class)) << class
 	}
-	m.kept -= m.buffers.trim(wire.BufferSize, m.kept-keptIdle)
-}
-
-// A pile is what is free of one size.
-type pile[T any] struct {
-	list []T
-	idle int // how many of the first were not used since the last trim
-}
-
-func (p *pile[T]) pop() (b T, ok bool) {
-	n := len(p.list) - 1
-	if n < 0 {
-		return b, false
-	}
-	var none T
-	b, p.list[n] = p.list[n], none
-	p.list = p.list[:n]
-	p.idle = min(p.idle, n)
-	return b, true
-}
-
-func (p *pile[T]) push(b T) { p.list = append(p.list, b) }
-
-// trim drops what is idle, of size bytes each, until excess bytes are dropped, and
-// returns how many were.
-func (p *pile[T]) trim(size, excess int) (dropped int) {
-	n := 0
-	for ; n < p.idle && dropped < excess; n++ {
-		dropped += size
-	}
-	p.list = slices.Delete(p.list, 0, n)
-	p.idle = len(p.list)
-	return dropped
+	m.kept -= m.buffers.Trim(excess(wire.BufferSize)) * wire.BufferSize
 }
 
 // memoryTrim is the sleeper for that, while more is kept than is for good.
