@@ -26,6 +26,7 @@ func profiled(file string, f func() (figures, error)) (figures, error) {
 	}
 	fig, err := f()
 	pprof.StopCPUProfile()
+	runtime.GC() // the profile shows what was allocated before the last one
 	if werr := pprof.Lookup("allocs").WriteTo(a, 0); err == nil {
 		err = werr
 	}

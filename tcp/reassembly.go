@@ -7,6 +7,10 @@ import "github.com/fastopen-go/fastopen/wire"
 // 3 % random loss a window of 4 MiB has about ninety.
 const maxRuns = 256
 
+// keptRuns is how much room is kept while there are none: a busy connection loses
+// something again and again. It is 64 bytes at most.
+const keptRuns = 8
+
 // reassembly remembers which bytes past the next expected one are in place in
 // the receive buffer. It holds nothing while data comes in order.
 type reassembly struct {
@@ -70,7 +74,10 @@ func (r *reassembly) advance(next uint32) uint32 {
 		return next
 	}
 	if k == len(r.runs) {
-		r.runs, r.last = nil, wire.Range{}
+		if cap(r.runs) > keptRuns {
+			r.runs = nil
+		}
+		r.runs, r.last = r.runs[:0], wire.Range{}
 		return next
 	}
 	r.runs = append(r.runs[:0], r.runs[k:]...)

@@ -33,12 +33,17 @@ type recovery struct {
 	// Undo.
 	stamp  uint32 // TSval of the first retransmission, if stamped: Eifel, RFC 3522
 	resent int32  // bytes sent again and not yet reported as duplicates: RFC 3708
-	before *saved
+	before *saved // kept from the first episode on
 }
 
 // enter starts an episode.
 func (r *recovery) enter(p phase, nxt, flight uint32, s saved) {
-	*r = recovery{phase: p, point: nxt, fs: max(flight, 1), undoable: true, force: p == recovering, before: &s}
+	b := r.before
+	if b == nil {
+		b = new(saved)
+	}
+	*b = s
+	*r = recovery{phase: p, point: nxt, fs: max(flight, 1), undoable: true, force: p == recovering, before: b}
 }
 
 // prr is the window for now: proportional rate reduction, with the conservative

@@ -13,7 +13,7 @@ func (c *Conn) respond(a *ackEvent, advanced bool) {
 			again = c.board.lostBytes > c.board.pendingBytes
 			c.endRecovery()
 		} else {
-			r.undoable, r.before = false, nil
+			r.undoable = false
 		}
 	}
 	if (a.lost > 0 || again) && (r.phase == open || r.phase == reduced) {
