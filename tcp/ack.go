@@ -59,7 +59,7 @@ func (c *Conn) confirmHandshake(t instant, s *wire.Segment) bool {
 	c.snd.una = c.snd.iss + 1
 	c.snd.wl1, c.snd.wl2 = s.Seq-1, s.Ack // so that the window is taken
 	c.handshakeDone(t)
-	c.dial = nil
+	c.endDial()
 	if c.is(finSent) {
 		c.become(t, FinWait1)
 	} else {

@@ -26,6 +26,9 @@ type Config struct {
 	Secret [16]byte
 	// Memory lends buffer blocks. If nil, they come from the heap.
 	Memory Memory
+	// Pool keeps connections for use again. If nil, they come from the heap,
+	// and Recycle does nothing.
+	Pool *Pool
 
 	// MTU is the largest IP packet the first hop takes, in bytes. If zero,
 	// 1500. Values below 576 (IPv4) or 1280 (IPv6) count as these.

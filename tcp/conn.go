@@ -22,6 +22,8 @@ import (
 //     Set methods. What the application wants.
 //   - Outputs: Send, which also looks at the timers, and Events.
 //
+// And one that ends it all: Recycle, after which there is none to be called.
+//
 // The rule for callers: after any input or mutator, and when Deadline has come,
 // call Send until it reports false, then arm Deadline. Extra calls are harmless.
 // Time never goes back.
@@ -275,7 +277,8 @@ func (c *Conn) echoed(t instant, tsecr uint32) time.Duration {
 
 // newConn makes what both kinds of connection share.
 func newConn(now time.Time, cfg *Config, local, remote netip.AddrPort) *Conn {
-	c := &Conn{cfg: cfg, local: local, remote: remote, epoch: now}
+	c := cfg.Pool.conn()
+	c.cfg, c.local, c.remote, c.epoch = cfg, local, remote, now
 	c.snd.iss = cfg.isn(now, local, remote)
 	c.snd.una, c.snd.nxt, c.snd.base = c.snd.iss, c.snd.iss, c.snd.iss+1
 	c.snd.small, c.snd.recover = c.snd.iss, c.snd.iss

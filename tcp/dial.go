@@ -18,7 +18,7 @@ import (
 func Dial(now time.Time, cfg *Config, local, remote netip.AddrPort, early []byte) *Conn {
 	c := newConn(now, cfg, local, remote)
 	c.state = SynSent
-	c.dial = &dialing{}
+	c.dial = cfg.Pool.dialing()
 	c.out.append(cfg.memory(), early[:min(len(early), c.writeRoom())])
 	c.planSYN(now, len(early))
 	if c.dial.data > 0 {
@@ -91,7 +91,7 @@ func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
 	used := c.dial.usedFastOpen()
 	c.state = Established
 	c.settleSYN(t, s.Ack)
-	c.dial = nil
+	c.endDial()
 	c.due |= dueAck
 	// Data or FIN in the SYN-ACK: a server may send them only to a client
 	// that used Fast Open. Otherwise they come again.
@@ -119,6 +119,12 @@ func (c *Conn) settleSYN(t instant, ack uint32) {
 		c.board.loseAll(false)
 		c.armRetransmit(t)
 	}
+}
+
+// endDial gives back what only opening needs.
+func (c *Conn) endDial() {
+	c.cfg.Pool.putDialing(c.dial)
+	c.dial = nil
 }
 
 // handshakeDone is what both ends do when the handshake is complete.

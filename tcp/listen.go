@@ -249,6 +249,7 @@ func (l *Listener) Close(now time.Time) []*Conn {
 		if handshake {
 			c.due = 0
 		}
+		c.set(accepted) // there is nothing it waits for
 	}
 	return ended
 }
