@@ -181,6 +181,8 @@ func (c *Conn) remoteAddr() net.Addr {
 	switch {
 	case c.conn != nil:
 		return net.TCPAddrFromAddrPort(c.conn.Remote())
+	case c.past != nil:
+		return net.TCPAddrFromAddrPort(c.past.remoteAddr())
 	case c.ext != nil:
 		return net.TCPAddrFromAddrPort(c.ext.remote)
 	}
@@ -215,7 +217,7 @@ func (c *Conn) Outcome() (o tfo.Outcome) {
 	return o
 }
 
-// Info tells how the connection does.
+// Info tells how the connection does: see [Socket.Info].
 func (c *Conn) Info() (i Info) {
 	c.host.shell.Do(func(time.Time, *Host) { i = (*Socket)(c).Info() })
 	return i

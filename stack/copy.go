@@ -79,6 +79,7 @@ func (c *Conn) fill(r io.Reader, room []byte) (n int, err error) {
 		if ferr := s.conn.Fill(now, n); ferr != nil && n > 0 {
 			n, err = 0, c.wrapLocked("write", errno(ferr))
 		}
+		s.letGo()
 		s.host.touch(s)
 		s.host.settle(now)
 		t.unlock()

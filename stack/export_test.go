@@ -10,3 +10,6 @@ func Left(h *Host) (all []string) {
 	h.conns.each(func(s *Socket) { all = append(all, fmt.Sprintf("%v %+v flags %x", s.conn.Remote(), s.Info(), s.flags)) })
 	return all
 }
+
+// Kept is how many connections the host keeps for use again.
+func Kept(h *Host) int { return h.pool.Len() }

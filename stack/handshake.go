@@ -124,9 +124,11 @@ func (c *Conn) Handshake() (h tfo.Handshake) {
 
 func (s *Socket) handshake() tfo.Handshake {
 	h := tfo.Handshake{PutOff: s.flags&putOff != 0}
+	if p := s.past; p != nil {
+		h.Outcome, h.Dead = p.outcome(s.flags&passive != 0), p.dead
+	}
 	if m := s.conn; m != nil {
-		h.Outcome = m.Outcome()
-		h.Dead = m.State() == tcp.Closed && m.Err() != nil
+		h.Outcome, h.Dead = m.Outcome(), failed(m)
 		switch {
 		case m.Confirmed():
 			h.Stage = tfo.Confirmed

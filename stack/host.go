@@ -51,6 +51,7 @@ type Host struct {
 	timers    alarms[*Socket]
 	alarms    alarms[sleeper]
 	memory    blocks
+	pool      tcp.Pool
 	configs   map[variant]*tcp.Config
 
 	touched       []*Socket // whose Send is to be drained before the call returns
@@ -202,7 +203,7 @@ func (h *Host) settle(now time.Time) {
 		}
 	}
 	h.settling = false
-	if h.memory.kept > keptIdle && h.trimPlace == 0 {
+	if h.trimPlace == 0 && h.keepsMuch() {
 		h.alarms.set((*memoryTrim)(h), h.clock(now)+int64(trimEvery))
 	}
 }
@@ -228,10 +229,12 @@ func (h *Host) attend(now time.Time, s *Socket) {
 	if w, over := c.Wait(now); over {
 		h.retire(s)
 		h.addWait(now, s.flow(), w)
+		s.letGo()
 		return
 	}
 	if c.Done() {
 		h.retire(s)
+		s.letGo()
 		return
 	}
 	if d := c.Deadline(); !d.IsZero() {
@@ -251,6 +254,7 @@ func (h *Host) retire(s *Socket) {
 	if l := s.parent; l != nil && !l.ext.listener.Holds(s.conn) {
 		delete(l.ext.children, s.conn)
 		s.parent = nil
+		s.flags |= closed // nobody has it, and nobody will
 	}
 	if s.flags&closed != 0 {
 		s.unbind()

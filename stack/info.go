@@ -17,26 +17,34 @@ type Info struct {
 	FastOpenChild, SYNData bool
 }
 
-// Info tells how the socket's connection does; State is Closed without one.
+// Info tells how the socket's connection does; State is Closed without one. When the
+// socket was closed and the connection is over, all that is left is what became of
+// it: Outcome and what goes with it, RTT, MinRTT, Delivered and TotalResent.
 func (s *Socket) Info() Info {
-	c := s.conn
-	if c == nil {
-		return Info{}
-	}
-	o := c.Outcome()
-	return Info{
-		Info: c.Info(), Outcome: o, Confirmed: c.Confirmed(), Passive: s.flags&passive != 0,
+	o := s.Outcome()
+	i := Info{
+		Outcome: o, Passive: s.flags&passive != 0,
 		FastOpenChild: o.Passive && (o.Status == tfo.DataAccepted || o.Status == tfo.Off && o.Cause == tfo.NoData),
 		SYNData:       o.Status == tfo.DataAccepted,
 	}
+	switch {
+	case s.conn != nil:
+		i.Info, i.Confirmed = s.conn.Info(), s.conn.Confirmed()
+	case s.past != nil:
+		i.Info, i.Confirmed = s.past.info(), s.past.confirmed
+	}
+	return i
 }
 
 // Outcome tells what Fast Open did for the connection so far.
 func (s *Socket) Outcome() tfo.Outcome {
-	if s.conn == nil {
-		return tfo.Outcome{}
+	switch {
+	case s.conn != nil:
+		return s.conn.Outcome()
+	case s.past != nil:
+		return s.past.outcome(s.flags&passive != 0)
 	}
-	return s.conn.Outcome()
+	return tfo.Outcome{}
 }
 
 // count counts what has become of Fast Open on a connection that began with it:

@@ -79,14 +79,18 @@ func (m *blocks) trim() {
 	m.kept -= m.buffers.Trim(excess(wire.BufferSize)) * wire.BufferSize
 }
 
-// memoryTrim is the sleeper for that, while more is kept than is for good.
+// keepsMuch reports whether more is kept than is for good.
+func (h *Host) keepsMuch() bool { return h.memory.kept > keptIdle || h.pool.KeepsMuch() }
+
+// memoryTrim is the sleeper that gives it back.
 type memoryTrim Host
 
 func (t *memoryTrim) place() *int32 { return &t.trimPlace }
 
 func (t *memoryTrim) wake(at int64) {
 	t.memory.trim()
-	if t.memory.kept > keptIdle {
+	t.pool.Trim()
+	if (*Host)(t).keepsMuch() {
 		t.alarms.set(t, at+int64(trimEvery))
 	}
 }

@@ -135,7 +135,7 @@ func (h *Host) config(v variant) *tcp.Config {
 	}
 	c := h.settings.TCP
 	i := h.links[v.link]
-	c.Secret, c.Memory, c.Cache, c.Partition = h.secret, &h.memory, h.cache, v.partition
+	c.Secret, c.Memory, c.Pool, c.Cache, c.Partition = h.secret, &h.memory, &h.pool, h.cache, v.partition
 	if c.MTU == 0 || c.MTU > i.mtu {
 		c.MTU = i.mtu
 	}

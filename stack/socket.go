@@ -18,7 +18,8 @@ import (
 // [Socket.Accept].
 type Socket struct {
 	host    *Host
-	conn    *tcp.Conn // nil unless connected or connecting, now or once
+	conn    *tcp.Conn // nil unless connected or connecting, now or once, and not in past
+	past    *past     // what is left of conn when it is over and the socket closed
 	parent  *Socket   // the listener it waits in for Accept
 	ext     *extra    // what few sockets need
 	blocked *blocked  // who waits for it, in a Stack
@@ -94,6 +95,9 @@ func (e *extra) variant(link int16) variant {
 	}
 	return variant{link: link, mode: e.mode, partition: e.partition, tuning: e.tuning}
 }
+
+// begun reports whether there is a connection, or was one.
+func (s *Socket) begun() bool { return s.conn != nil || s.past != nil }
 
 func (s *Socket) flow() flow { return flowOf(s.conn.Local(), s.conn.Remote()) }
 
@@ -175,6 +179,8 @@ func (s *Socket) Local() netip.AddrPort {
 	switch {
 	case s.conn != nil:
 		return s.conn.Local()
+	case s.past != nil:
+		return s.past.localAddr()
 	case s.ext != nil:
 		return s.ext.local
 	}

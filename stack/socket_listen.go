@@ -164,6 +164,7 @@ func (s *Socket) close(now time.Time, deliver bool) error {
 	if c == nil || s.flags&gone != 0 {
 		if c != nil {
 			c.Close(now)
+			s.letGo()
 		}
 		s.unbind()
 		s.host.settle(now)

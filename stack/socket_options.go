@@ -86,7 +86,7 @@ func (s *Socket) SetSendBuffer(n int) {
 // SetMaxSegment caps the segment size, in bytes (TCP_MAXSEG): EINVAL below 88, or
 // once there is a connection.
 func (s *Socket) SetMaxSegment(n int) error {
-	if n < 88 || n > 32767 || s.conn != nil {
+	if n < 88 || n > 32767 || s.begun() {
 		return syscall.EINVAL
 	}
 	s.extra().tuning.maxMSS = uint16(n)
@@ -119,7 +119,7 @@ func (s *Socket) SetPartition(p string) { s.extra().partition = p }
 // most Settings.MaxBacklog. 0 turns it off. EINVAL if the socket is connected, or
 // n less than 0.
 func (s *Socket) SetFastOpen(n int) error {
-	if n < 0 || s.conn != nil {
+	if n < 0 || s.begun() {
 		return syscall.EINVAL
 	}
 	e := s.extra()
@@ -141,7 +141,7 @@ func (s *Socket) FastOpen() int {
 // SetFastOpenKeys gives a listener keys of its own in place of the host's
 // (TCP_FASTOPEN_KEY). Nil gives them back. They count from the next SYN on.
 func (s *Socket) SetFastOpenKeys(k *tfo.Keyring) error {
-	if s.conn != nil {
+	if s.begun() {
 		return syscall.EINVAL
 	}
 	s.extra().fast.keys = k
@@ -164,7 +164,7 @@ func (s *Socket) SetFastOpenServer(f func(*tcp.FastOpenServer)) {
 // SetFastOpenNoCookie sends and accepts data in SYNs without any cookie
 // (TCP_FASTOPEN_NO_COOKIE).
 func (s *Socket) SetFastOpenNoCookie(on bool) error {
-	if s.conn != nil {
+	if s.begun() {
 		return syscall.EINVAL
 	}
 	s.extra().fast.noCookie = on
@@ -181,7 +181,7 @@ func (s *Socket) SetFastOpenConnect(on bool) error {
 	switch {
 	case !s.host.settings.clientOn():
 		return syscall.EOPNOTSUPP
-	case s.conn != nil || s.flags&putOff != 0 || s.ext != nil && s.ext.listener != nil:
+	case s.begun() || s.flags&putOff != 0 || s.ext != nil && s.ext.listener != nil:
 		return syscall.EINVAL
 	}
 	s.setFlag(deferConnect, on)
