@@ -42,6 +42,8 @@ type Host struct {
 	waits     table[*waiting]
 	oldest    *waiting // those in TIME-WAIT, in the order in which they end
 	newest    *waiting
+	spare     *waiting // those that were, each leading to the next
+	spares    int
 	waitPlace int32
 	trimPlace int32
 	listeners map[netip.AddrPort]*Socket

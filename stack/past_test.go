@@ -117,6 +117,37 @@ func callAll(w *world, s *Socket) {
 	}
 }
 
+// TestWaitAgain: records of TIME-WAIT are used again, as many as are worth it.
+func TestWaitAgain(t *testing.T) {
+	w := newWorld(t, Settings{}, Settings{})
+	flows := func(n, round int) (all []flow) {
+		for i := range n {
+			all = append(all, flowOf(at80, netip.AddrPortFrom(addrB4, uint16(1+i+round*n))))
+		}
+		return all
+	}
+	for round, n := range []int{5, 5000, 100, 3000} {
+		all := flows(n, round)
+		for _, f := range all {
+			w.a.addWait(w.now, f, tcp.Wait{})
+		}
+		for i := range all {
+			if x, ok := w.a.waits.get(&all[i]); !ok || x.f != all[i] || x.over {
+				t.Fatalf("round %d: record %d is %+v", round, i, x)
+			}
+		}
+		again, _ := w.a.waits.get(&all[n/2])
+		w.a.endWait(again)
+		w.run(time.Minute)
+		if _, waits := w.a.Sockets(); waits != 0 {
+			t.Fatalf("round %d: %d are still waiting", round, waits)
+		}
+		if n := w.a.spares; n > sparesMost || n < waitsAtOnce {
+			t.Errorf("round %d: %d are kept", round, n)
+		}
+	}
+}
+
 // TestPastAttempt: attempts that come to nothing, and connections that nobody ever
 // had, leave nothing behind.
 func TestPastAttempt(t *testing.T) {

@@ -24,7 +24,16 @@ func (h *Host) addWait(now time.Time, f flow, record tcp.Wait) {
 		return
 	}
 	h.stats.TimeWaits++
-	w := &waiting{f: f, Wait: record}
+	if h.spare == nil {
+		some := make([]waiting, waitsAtOnce)
+		for i := range some {
+			h.dropWait(&some[i])
+		}
+	}
+	w := h.spare
+	h.spare = w.next
+	h.spares--
+	w.f, w.Wait = f, record
 	h.waits.add(w)
 	h.enqueueWait(w)
 }
@@ -73,6 +82,24 @@ func (e *waitEnd) wake(at int64) {
 		if !w.over {
 			h.waits.remove(w)
 		}
-		w.next = nil
+		h.dropWait(w)
 	}
 }
+
+// dropWait keeps w, which nothing refers to any more, to be used again.
+func (h *Host) dropWait(w *waiting) {
+	*w = waiting{}
+	if h.spares < sparesMost {
+		w.next, h.spare = h.spare, w
+		h.spares++
+	}
+}
+
+const (
+	// waitsAtOnce records are asked for together. They begin and end in the
+	// same order, so what they lie in comes back as a whole.
+	waitsAtOnce = 32
+	// sparesMost is 100 kB of those that have ended and that others, which
+	// begin soon after, are made of.
+	sparesMost = 1024
+)
