@@ -245,6 +245,9 @@ func (c *Conn) Confirmed(ctx context.Context) error {
 
 // wrap makes an error what package net would make of it.
 func (c *Conn) wrap(op string, err error) error {
+	if err == io.EOF {
+		return err
+	}
 	t := c.host.shell
 	t.lock()
 	defer t.unlock()
@@ -253,9 +256,6 @@ func (c *Conn) wrap(op string, err error) error {
 
 // wrapLocked is wrap for who has the lock.
 func (c *Conn) wrapLocked(op string, err error) error {
-	if err == io.EOF {
-		return err
-	}
 	if e, ok := err.(syscall.Errno); ok {
 		call := op
 		if op == "dial" {
