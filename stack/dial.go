@@ -50,9 +50,14 @@ func (t *Stack) DialEarly(ctx context.Context, network, address string, early []
 // dial tries the addresses one after the other. With several, each gets its share
 // of the time that is left.
 func (t *Stack) dial(ctx context.Context, network, address string, early []byte) (*Conn, error) {
-	remotes, err := t.resolve(ctx, network, address)
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	var one [1]netip.AddrPort // so that an address, which is what most dial, allocates nothing
+	remotes := one[:]
+	var ok bool
+	if one[0], ok = literal(network, address); !ok {
+		var err error
+		if remotes, err = t.resolve(ctx, network, address); err != nil {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+		}
 	}
 	var first error
 	for i, remote := range remotes {
@@ -180,6 +185,17 @@ func (t *Stack) lookup(ctx context.Context, network, host string) ([]netip.Addr,
 		d.Server = ""
 	}
 	return found, err
+}
+
+// literal reads an address that is written in numbers and of the network's family.
+func literal(network, address string) (netip.AddrPort, bool) {
+	p, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return p, false
+	}
+	p = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+	is4, family := p.Addr().Is4(), network[len(network)-1]
+	return p, !(family == '4' && !is4 || family == '6' && is4)
 }
 
 // resolve finds the addresses of what is to be dialed.
