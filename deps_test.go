@@ -22,7 +22,7 @@ var edges = map[string][]string{
 	".":                {"tfo", "internal/sockopt", "golang.org/x/sys"},
 	"tfo":              {},
 	"wire":             {"tfo"},
-	"tcp":              {"tfo", "wire"},
+	"tcp":              {"tfo", "wire", "internal/pile"},
 	"stack":            {"tfo", "wire", "tcp", "internal/pile"},
 	"link":             {"wire", "internal/pile", "golang.org/x/sys"},
 	"link/wg":          {"link", "stack", "tfo", "wire", "golang.zx2c4.com/wireguard"},

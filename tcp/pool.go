@@ -1,15 +1,22 @@
 package tcp
 
+import "github.com/fastopen-go/fastopen/internal/pile"
+
 // A Pool keeps connections that are over, for those to come to be made of: all
 // whose Config names it. The zero value is empty. Like a Conn it is not safe for
 // concurrent use, so connections that run on several goroutines cannot share one.
 type Pool struct {
-	conns spares[Conn]
-	dials spares[dialing]
+	conns pile.Pile[*Conn]
+	dials pile.Pile[*dialing]
 }
 
+const (
+	poolMost = 4096 // connections are kept
+	poolIdle = 256  // of them for good
+)
+
 // Recycle gives c to its Config's Pool. From then on it is another connection:
-// nobody may have c any more, nor a block that Take has lent.
+// nobody may have c any more.
 //
 // It reports false, and does nothing, without a Pool and as long as c is needed:
 // until it is Done or [Conn.Wait] has given what takes its place, while it waits for
@@ -24,80 +31,53 @@ func (c *Conn) Recycle() bool {
 	c.in.release(c.cfg.memory())
 	c.out.release(c.cfg.memory())
 	p.putDialing(c.dial)
-	*c = Conn{}
-	p.conns.put(c)
+	p.putConn(c)
 	return true
 }
 
 // Len is how many connections are kept.
-func (p *Pool) Len() int { return len(p.conns.free) }
+func (p *Pool) Len() int { return p.conns.Len() }
 
 // KeepsMuch reports whether there is something for Trim to do, now or later.
 func (p *Pool) KeepsMuch() bool {
-	return len(p.conns.free) > sparesIdle || len(p.dials.free) > sparesIdle
+	return max(p.conns.Len(), p.dials.Len()) > poolIdle
 }
 
 // Trim leaves what was not used since the last Trim to the garbage collector, but
 // for a few.
 func (p *Pool) Trim() {
-	p.conns.trim()
-	p.dials.trim()
+	p.conns.Trim(p.conns.Len() - poolIdle)
+	p.dials.Trim(p.dials.Len() - poolIdle)
 }
 
 func (p *Pool) conn() *Conn {
-	if p == nil {
-		return &Conn{}
+	if p != nil {
+		if c, ok := p.conns.Take(); ok {
+			return c
+		}
 	}
-	return p.conns.get()
+	return &Conn{}
+}
+
+func (p *Pool) putConn(c *Conn) {
+	*c = Conn{}
+	if p.conns.Len() < poolMost {
+		p.conns.Put(c)
+	}
 }
 
 func (p *Pool) dialing() *dialing {
-	if p == nil {
-		return &dialing{}
+	if p != nil {
+		if d, ok := p.dials.Take(); ok {
+			return d
+		}
 	}
-	return p.dials.get()
+	return &dialing{}
 }
 
 func (p *Pool) putDialing(d *dialing) {
-	if p != nil && d != nil {
+	if p != nil && d != nil && p.dials.Len() < poolMost {
 		*d = dialing{}
-		p.dials.put(d)
+		p.dials.Put(d)
 	}
-}
-
-// spares are zero values: what was given back last is lent first, while it is still
-// in the processor's caches.
-type spares[T any] struct {
-	free []*T
-	idle int // how many of free, from the first, were not used since the last trim
-}
-
-const (
-	sparesMost = 4096 // are kept
-	sparesIdle = 256  // of them for good
-)
-
-func (s *spares[T]) get() *T {
-	n := len(s.free) - 1
-	if n < 0 {
-		return new(T)
-	}
-	x := s.free[n]
-	s.free[n] = nil
-	s.free = s.free[:n]
-	s.idle = min(s.idle, n)
-	return x
-}
-
-func (s *spares[T]) put(x *T) {
-	if len(s.free) < sparesMost {
-		s.free = append(s.free, x)
-	}
-}
-
-func (s *spares[T]) trim() {
-	n := min(s.idle, max(len(s.free)-sparesIdle, 0))
-	rest := copy(s.free, s.free[n:])
-	clear(s.free[rest:])
-	s.free, s.idle = s.free[:rest], rest
 }

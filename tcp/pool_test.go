@@ -27,12 +27,12 @@ func TestRecycleNothingLeft(t *testing.T) {
 			}
 		}
 		once()
-		for _, c := range d.cfg.Pool.conns.free {
+		for c, ok := d.cfg.Pool.conns.Take(); ok; c, ok = d.cfg.Pool.conns.Take() {
 			if !reflect.DeepEqual(c, &Conn{}) {
 				t.Errorf("%s: something is left: %+v", name, c)
 			}
 		}
-		for _, x := range d.cfg.Pool.dials.free {
+		for x, ok := d.cfg.Pool.dials.Take(); ok; x, ok = d.cfg.Pool.dials.Take() {
 			if *x != (dialing{}) {
 				t.Errorf("%s: something is left: %+v", name, x)
 			}
@@ -161,21 +161,21 @@ func TestPoolTrim(t *testing.T) {
 			all = append(all, p.conn())
 		}
 		for _, c := range all {
-			p.conns.put(c)
+			p.putConn(c)
 		}
 	}
-	fill(2 * sparesMost)
-	if p.Len() != sparesMost {
-		t.Errorf("%d are kept, want %d", p.Len(), sparesMost)
+	fill(2 * poolMost)
+	if p.Len() != poolMost {
+		t.Errorf("%d are kept, want %d", p.Len(), poolMost)
 	}
-	if p.Trim(); p.Len() != sparesMost || !p.KeepsMuch() {
+	if p.Trim(); p.Len() != poolMost || !p.KeepsMuch() {
 		t.Errorf("%d are left of those that were used just now", p.Len())
 	}
 	fill(1000)
 	if p.Trim(); p.Len() != 1000 || !p.KeepsMuch() {
 		t.Errorf("%d are left, want the 1000 that were used since", p.Len())
 	}
-	if p.Trim(); p.Len() != sparesIdle || p.KeepsMuch() {
-		t.Errorf("%d are left, want %d", p.Len(), sparesIdle)
+	if p.Trim(); p.Len() != poolIdle || p.KeepsMuch() {
+		t.Errorf("%d are left, want %d", p.Len(), poolIdle)
 	}
 }
