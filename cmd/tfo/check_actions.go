@@ -45,15 +45,25 @@ func (x *finding) actions(client, server bool) []action {
 	if server {
 		x.configActions(do)
 	}
-	if bits.ServerNoCookie() && server {
-		list = append(list, action{"Ask for cookies again: without them anybody can send data in a SYN under a false address.",
-			x.sysctl(kernel.Name, int(int32(bits&^kernel.ServerNoCookieBit)))})
+	// sysctl sets the whole value, so each command keeps what those above it
+	// did: who runs all of them, one after the other, is done.
+	if client {
+		bits |= kernel.ClientBit
 	}
-	if bits.ClientNoCookie() && client {
-		list = append(list, action{"Ask for cookies again, as servers on the internet expect it.",
-			x.sysctl(kernel.Name, int(int32(bits&^kernel.ClientNoCookieBit)))})
+	if server {
+		bits |= kernel.ServerBit
 	}
-	if bits.Server() && x.settings.Blackhole > 0 {
+	without := func(bit kernel.Bits, text string) {
+		bits &^= bit
+		list = append(list, action{text, x.sysctl(kernel.Name, int(int32(bits)))})
+	}
+	if server && bits.ServerNoCookie() {
+		without(kernel.ServerNoCookieBit, "Ask for cookies again: without them anybody can send data in a SYN under a false address.")
+	}
+	if client && bits.ClientNoCookie() {
+		without(kernel.ClientNoCookieBit, "Ask for cookies again, as servers on the internet expect it.")
+	}
+	if x.settings.FastOpen.Server() && x.settings.Blackhole > 0 {
 		list = append(list, action{"Switch the black-hole timer off on a server: any client can set it off.",
 			x.sysctl(kernel.BlackholeName, 0)})
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -171,6 +172,47 @@ func TestCheckSides(t *testing.T) {
 			if !both && strings.Contains(a.Command, "--client") != c.flags.client {
 				t.Errorf("%+v: it is told to run %s", c.flags, a.Command)
 			}
+		}
+	}
+}
+
+// Who runs what check says, in its order, has what was asked for: no command
+// takes back what one before it did, and none is left to be run.
+func TestCheckActionsAddUp(t *testing.T) {
+	for _, c := range []struct {
+		flags checkFlags
+		bits  kernel.Bits
+		want  kernel.Bits
+	}{
+		{checkFlags{}, 0, 3},
+		{checkFlags{}, 0x607, 0x403},
+		{checkFlags{}, 0x5, 0x3},
+		{checkFlags{}, 0x202, 0x3},
+		{checkFlags{}, 0x204, 0x3},
+		{checkFlags{client: true}, 0x205, 0x201},
+		{checkFlags{server: true}, 0x204, 0x6},
+	} {
+		n := c.flags.report([]finding{{root: true, settings: kernel.Settings{FastOpen: c.bits}}}, 0).Namespaces[0]
+		got := c.bits
+		for _, a := range n.Actions {
+			if value, ok := strings.CutPrefix(a.Command, "sysctl -w net.ipv4.tcp_fastopen="); ok {
+				v, err := strconv.ParseInt(value, 10, 32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = kernel.Bits(v)
+				continue
+			}
+			both := !strings.Contains(a.Command, "--client") && !strings.Contains(a.Command, "--server")
+			if both || strings.Contains(a.Command, "--client") {
+				got |= kernel.ClientBit
+			}
+			if both || strings.Contains(a.Command, "--server") {
+				got |= kernel.ServerBit
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v: %#x becomes %#x, want %#x, by %+v", c.flags, uint32(c.bits), uint32(got), uint32(c.want), n.Actions)
 		}
 	}
 }
