@@ -110,6 +110,18 @@ type Outcome struct {
 	Value  string     // as the kernel will show it, of keys the fingerprints; the kernel's default if By is nil
 	By     *BootLine  // the line that wins; nil if none sets it
 	Others []BootLine // the lines that do not win, in the order in which they are read
+
+	last *BootLine // the line that is carried out last; another than By if the kernel refuses its value
+}
+
+// inTheWay returns the line that keeps those before it from winning. That can
+// be one whose value the kernel refuses: systemd-sysctl keeps one value for a
+// name, and if that is refused it sets none.
+func (o Outcome) inTheWay(r Reader) *BootLine {
+	if r == Systemd && o.last != nil && o.last.Refused != "" {
+		return o.last
+	}
+	return o.By
 }
 
 // Conflicts returns the lines that say something else than the outcome, and

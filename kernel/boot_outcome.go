@@ -93,6 +93,7 @@ func outcome(initial string, order []candidate) Outcome {
 		if c.line.Refused == "" {
 			o.Value, o.By = c.line.shown, &c.line
 		}
+		o.last = &c.line
 	}
 	return o
 }

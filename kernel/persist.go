@@ -9,6 +9,6 @@ type Persisted struct {
 	Want          Bits      // what it was to be; another than After if a line elsewhere wins
 	Wrote         bool      // PersistFile was changed, or made
 	Removed       bool      // PersistFile was removed: nothing else was in it
-	Winner        *BootLine // the line that makes After another than Want
+	Winner        *BootLine // the line that makes After another than Want, be it because the kernel refuses its value
 	Boot          BootPlan  // of the next boot, with the change
 }

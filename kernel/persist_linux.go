@@ -74,7 +74,7 @@ func (p persisting) do(dry bool, edit func(d dropIn, without, now Bits) dropIn) 
 		r.Want = next.value
 	}
 	if r.After = r.Boot.Bits(); r.After != r.Want {
-		r.Winner = r.Boot.FastOpen.After(r.Boot.Reader).By
+		r.Winner = r.Boot.FastOpen.After(r.Boot.Reader).inTheWay(r.Boot.Reader)
 	}
 	r.Removed = exists && next.gone()
 	r.Wrote = !next.gone() && next.text() != text

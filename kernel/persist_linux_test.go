@@ -77,6 +77,8 @@ func TestPersist(t *testing.T) {
 		{"off again, and the file is gone", map[string]string{persistName: madeOf3}, 0, 2, 3, 1, "gone", ""},
 		{"off again, and other people's lines stay", map[string]string{persistName: others + blockOf3}, 0, 2, 3, 1, others, ""},
 		{"a later file wins", map[string]string{z: "net.ipv4.tcp_fastopen=1"}, 2, 0, 1, 1, madeOf3, "/etc/sysctl.d/99-z.conf:1"},
+		{"a later file is nonsense, which sysctl --system passes over", map[string]string{z: "net.ipv4.tcp_fastopen=yes"}, 2, 0, 1, 3, madeOf3, ""},
+		{"a later file is nonsense, which systemd-sysctl takes", map[string]string{z: "net.ipv4.tcp_fastopen=yes", "run/systemd/system/x": ""}, 2, 0, 1, 1, madeOf3, "/etc/sysctl.d/99-z.conf:1"},
 		{"a later file wins, and what was asked for before is not forgotten", map[string]string{z: "net.ipv4.tcp_fastopen=0", persistName: strings.ReplaceAll(madeOf3, "3", "2")}, 1, 0, 0, 0, madeOf3, "/etc/sysctl.d/99-z.conf:1"},
 		{"sysctl.conf wins", map[string]string{"etc/sysctl.conf": "#\nnet.ipv4.tcp_fastopen=1"}, 2, 0, 1, 1, madeOf3, "/etc/sysctl.conf:2"},
 		{"sysctl.conf does not where systemd runs", map[string]string{"etc/sysctl.conf": "net.ipv4.tcp_fastopen=1", systemdRuns: ""}, 2, 0, 1, 3, madeOf3, ""},

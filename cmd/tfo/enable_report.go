@@ -25,8 +25,12 @@ func (s *switching) report() error {
 			paint(s.cmd.ErrOrStderr()).yellow("note:"), strings.TrimPrefix(s.forgetful.Error(), "kernel: "), kernel.Name, int32(s.before))
 	}
 	if b := s.boot; b != nil && b.Winner != nil && !s.flags.undo {
-		return fmt.Errorf("the next boot will set %s to %d, because %s wins over %s: change that line to %s = %d",
-			kernel.Name, int32(b.After), b.Winner.Where(), kernel.PersistFile, kernel.Name, int32(b.Want))
+		why := ""
+		if b.Winner.Refused != "" {
+			why = fmt.Sprintf(" and its value, %s, %s, which the kernel refuses", printable(b.Winner.Value), b.Winner.Refused)
+		}
+		return fmt.Errorf("the next boot will set %s to %d, because %s wins over %s%s: change that line to %s = %d",
+			kernel.Name, int32(b.After), b.Winner.Where(), kernel.PersistFile, why, kernel.Name, int32(b.Want))
 	}
 	if b := s.boot; b != nil && !s.flags.undo && b.Boot.Unsure() {
 		return errors.New("it is not sure what the next boot will do: " + b.Boot.Doubt())
