@@ -171,7 +171,7 @@ func bootOf(s kernel.BootSetting, reader kernel.Reader) *bootSetting {
 		t := bootLineText{Where: l.Where(), Value: l.Value, Wins: o.By != nil && l == *o.By}
 		switch {
 		case l.Refused != "":
-			t.Note = "the kernel refuses it: it " + l.Refused
+			t.Note = "the kernel refuses it: it " + l.Refused + "; correct the line or take it out"
 		case l.ProcpsOnly && reader == kernel.Systemd:
 			t.Note = "not read by " + reader.String()
 		case !t.Wins:
