@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,14 +18,14 @@ func advise(cmd *cobra.Command, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	verb, line := "read", commandLine(cmd, false)
+	verb, line, here := "read", commandLine(cmd, false), commandLine(cmd, true)
 	if e.Write {
-		verb = "set"
+		verb, here = "set", strings.Replace(here, " --dry-run", "", 1) // which goes without the right
 	}
 	const there = "PID being the number that a process of this container has there"
 	switch {
 	case e.Obstacle == kernel.NotPermitted && os.Geteuid() != 0:
-		return fmt.Errorf("cannot %s %s: that takes root: run sudo %s", verb, e.Name, commandLine(cmd, true))
+		return fmt.Errorf("cannot %s %s: that takes root: run sudo %s", verb, e.Name, here)
 	case e.Obstacle == kernel.NotPermitted:
 		return fmt.Errorf("cannot %s %s: to be root is not enough here, it takes the capability CAP_NET_ADMIN over this network namespace, which containers seldom have: on the host, run %s --pid PID, %s", verb, e.Name, line, there)
 	case e.Obstacle == kernel.ReadOnly:

@@ -111,7 +111,7 @@ func newSwitch(cmd *cobra.Command, on bool) *cobra.Command {
 	flags.BoolVar(&f.server, "server", false, "for programs on this host that others connect to")
 	flags.BoolVar(&f.persist, "persist", false, "also after the next boot, by "+kernel.PersistFile)
 	flags.BoolVar(&f.undo, "undo", false, "put back what tfo enable and tfo disable changed, also in the file")
-	flags.BoolVar(&f.dry, "dry-run", false, "only say what would change")
+	flags.BoolVar(&f.dry, "dry-run", false, "only say what would change, and whether it may be changed")
 	flags.BoolVar(&f.json, "json", false, "print what changed as a JSON object")
 	f.namespace.add(cmd)
 	return cmd

@@ -18,6 +18,7 @@ type switching struct {
 	boot          *kernel.Persisted // nil if the file was no matter
 	memory        memory
 	forgetful     error // why the former value could not be remembered
+	obstacle      error // why the running value cannot be changed, of a dry run
 }
 
 // memory is what is remembered of the former running value. If ok is false
@@ -49,12 +50,13 @@ func (s *switching) change() error {
 	}
 	s.after = s.wanted()
 	if s.after != s.before {
-		if err := kernel.MaySetFastOpen(); err != nil {
-			return err
-		}
+		s.obstacle = kernel.MaySetFastOpen()
 	}
-	if s.flags.dry {
+	switch {
+	case s.flags.dry:
 		return nil
+	case s.obstacle != nil:
+		return s.obstacle
 	}
 	if err := s.run(); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"github.com/fastopen-go/fastopen/kernel"
 )
 
-// report says what changed. Its error says what will not be as asked after the
-// next boot.
+// report says what changed. Its error says what will not be as asked: after the
+// next boot, or, of a dry run, at all.
 func (s *switching) report() error {
 	out := s.cmd.OutOrStdout()
 	if s.flags.json {
@@ -23,6 +23,9 @@ func (s *switching) report() error {
 	if s.forgetful != nil && s.after != s.before {
 		fmt.Fprintf(s.cmd.ErrOrStderr(), "%s %v, so tfo disable --undo cannot put back the running value: to do so, run sysctl -w %s=%d\n",
 			paint(s.cmd.ErrOrStderr()).yellow("note:"), strings.TrimPrefix(s.forgetful.Error(), "kernel: "), kernel.Name, int32(s.before))
+	}
+	if s.obstacle != nil {
+		return advise(s.cmd, s.obstacle)
 	}
 	if b := s.boot; b != nil && b.Winner != nil && !s.flags.undo {
 		why := ""
