@@ -31,9 +31,8 @@ func CurrentNamespace() (Namespace, error) {
 	}
 	n.name = "this namespace"
 	if n.ofHost() {
-		n.name = "this host"
-	}
-	if name, ok := namesIn(namedDir)[n.id]; ok {
+		n.name = "this host" // also where ip netns attach has given it a name
+	} else if name, ok := namesIn(namedDir)[n.id]; ok {
 		n.name = "netns " + name
 	}
 	return n, nil

@@ -155,6 +155,43 @@ func TestCheckNamed(t *testing.T) {
 	}
 }
 
+// The next boot does not make a namespace again that ip netns has made, so
+// enable promises nothing there and writes no file of the host's.
+func TestEnableNamed(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can name a namespace")
+	}
+	program, err := exec.LookPath("tfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip(err)
+	}
+	script := `mount -t tmpfs none /run && mount -t tmpfs none /etc/sysctl.d && ip netns add web && cd / || exit 9
+for flags in --persist "" --undo; do ip netns exec web "$0" enable $flags; echo "exit code $?"; done
+ls /etc/sysctl.d`
+	out, err := exec.Command("unshare", "--mount", "sh", "-c", script, program).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	const want = `tfo enable: --persist is about the next boot, which sets the host's own network namespace and not netns web, where this runs: leave it out, or run this on the host
+exit code 1
+running    1 -> 3: on for clients and for servers
+Servers that ask for Fast Open have it from now on; tfo attach gives it to those that do not ask.
+To put it back: tfo disable --undo
+exit code 0
+running    3 -> 1: on for clients, off for servers
+exit code 0
+`
+	if got := string(out); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // Where there is no /proc/sys, as in some containers, check says so and what
 // else it found.
 func TestCheckWithoutProcSys(t *testing.T) {

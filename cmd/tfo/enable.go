@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/fastopen-go/fastopen/kernel"
@@ -99,7 +102,10 @@ func newSwitch(cmd *cobra.Command, on bool) *cobra.Command {
 		if f.persist && f.namespace.given {
 			return usagef("--persist is about the next boot, which sets the host's own network namespace and no other: leave out --persist, or --netns and --pid")
 		}
-		s := &switching{flags: f, on: on, cmd: cmd}
+		s := &switching{flags: f, on: on, cmd: cmd, passing: passing()}
+		if f.persist && s.passing != "" {
+			return fmt.Errorf("--persist is about the next boot, which sets the host's own network namespace and not %s, where this runs: leave it out, or run this on the host", s.passing)
+		}
 		if err := f.namespace.do(cmd, s.change); err != nil {
 			return advise(cmd, err)
 		}
@@ -115,6 +121,16 @@ func newSwitch(cmd *cobra.Command, on bool) *cobra.Command {
 	flags.BoolVar(&f.json, "json", false, "print what changed as a JSON object")
 	f.namespace.add(cmd)
 	return cmd
+}
+
+// passing names the namespace where tfo runs, if that is one of those that ip
+// netns makes: no boot makes it again. "" stands for the host's own, and for
+// one that cannot be told from it.
+func passing() string {
+	if n, err := kernel.CurrentNamespace(); err == nil && strings.HasPrefix(n.String(), "netns ") {
+		return n.String()
+	}
+	return ""
 }
 
 // bits are those that the flags name.

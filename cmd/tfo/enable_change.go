@@ -14,6 +14,8 @@ type switching struct {
 	on    bool // enable
 	cmd   *cobra.Command
 
+	passing string // see there
+
 	before, after kernel.Bits       // of the running value
 	boot          *kernel.Persisted // nil if the file was no matter
 	memory        memory
@@ -67,6 +69,10 @@ func (s *switching) change() error {
 	return nil
 }
 
+// elsewhere reports whether the namespace is known to be one that the next boot
+// is not about.
+func (s *switching) elsewhere() bool { return s.flags.namespace.given || s.passing != "" }
+
 // wanted returns what the running value is to be.
 func (s *switching) wanted() kernel.Bits {
 	bits := s.flags.bits()
@@ -83,7 +89,7 @@ func (s *switching) wanted() kernel.Bits {
 // last boot, save what somebody else has changed since.
 func (s *switching) atBoot() kernel.BitChange {
 	p, err := kernel.Unpersist("", ^kernel.Bits(0), true)
-	if err != nil || s.flags.namespace.given {
+	if err != nil || s.elsewhere() {
 		return kernel.BitChange{}
 	}
 	set := (p.Before ^ p.After) &^ (p.Before ^ s.before)
@@ -94,7 +100,7 @@ func (s *switching) atBoot() kernel.BitChange {
 // change is ever forgotten.
 func (s *switching) run() error {
 	if !s.flags.undo && s.forgetful == nil {
-		block := s.flags.persist || s.memory.ok && !s.flags.namespace.given
+		block := s.flags.persist || s.memory.ok && !s.elsewhere()
 		s.forgetful = s.memory.with(s.before, s.after, block).save()
 	}
 	if s.after != s.before {
@@ -157,7 +163,7 @@ func (s *switching) persist(dry bool) error {
 	var p kernel.Persisted
 	var err error
 	switch {
-	case s.flags.namespace.given, !s.flags.persist && !s.flags.undo:
+	case s.elsewhere(), !s.flags.persist && !s.flags.undo:
 		return nil
 	case s.flags.undo:
 		p, err = kernel.Unpersist("", bits, dry)

@@ -47,7 +47,7 @@ func (s *switching) writeText(out io.Writer) {
 	switch b := s.boot; {
 	case b != nil && (b.Wrote || b.Removed || s.flags.persist || s.flags.undo):
 		s.line(out, "next boot", b.Before, b.After, s.file())
-	case s.after != s.before && !s.flags.namespace.given && !s.flags.undo:
+	case s.after != s.before && !s.elsewhere() && !s.flags.undo:
 		if boot := kernel.Boot("").Bits(); boot != s.after {
 			s.line(out, "next boot", boot, boot, "--persist makes it stay")
 		}
