@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -311,6 +312,37 @@ func TestSentences(t *testing.T) {
 	}
 	if err := new(Verdict).UnmarshalText([]byte("nonsense")); err == nil {
 		t.Error("nonsense is a verdict")
+	}
+}
+
+// One round trip is all that Fast Open can save. Where the first bytes say
+// something else, they are not taken for it.
+func TestSaved(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		rtt, plain, fast time.Duration
+		saved            float64
+		measured         bool
+	}{
+		{100 * ms, 201 * ms, 100 * ms, 1.01, true},
+		{100 * ms, 200 * ms, 140 * ms, 0.6, true},
+		{ms / 50, ms, ms / 2, 1, false},         // on loopback: 25 round trips
+		{ms / 50, ms / 2, ms, 1, false},         // and the other way
+		{10 * ms, 500 * ms, 300 * ms, 1, false}, // a server that takes its time
+		{10 * ms, 0, 0, 1, false},               // one that says nothing
+		{10 * ms, 20 * ms, 0, 1, false},         // or only sometimes
+	} {
+		r := newReport(netip.MustParseAddrPort("192.0.2.1:443"), Kernel, time.Time{}, time.Second, []Event{
+			{At: 2 * ms, Sent: Plain, Answer: SYNACK, After: c.rtt, Awaited: true, FirstByte: c.plain},
+			{At: ms, Sent: Request, Answer: SYNACK, After: c.rtt, Granted: "A", cookieLen: 8},
+			{At: 3 * ms, Sent: Data, Data: 5, Used: "A", Answer: SYNACK, After: c.rtt, Acked: 5, Awaited: true, FirstByte: c.fast},
+		}, 3)
+		if math.Abs(r.Saved-c.saved) > 1e-9 || r.Measured != c.measured {
+			t.Errorf("%v, %v instead of %v: got %v, measured %v: want %v, %v", c.rtt, c.fast, c.plain, r.Saved, r.Measured, c.saved, c.measured)
+		}
+		if s := r.Summary(); strings.Contains(s, "round trips") != c.measured {
+			t.Errorf("%v, %v instead of %v: %s", c.rtt, c.fast, c.plain, s)
+		}
 	}
 }
 

@@ -43,8 +43,10 @@ type Report struct {
 	PlainFirstByte, FastFirstByte time.Duration
 	// Saved is how many round trips a connection saves whose data is
 	// accepted in the SYN: measured by the first bytes, if Measured is true,
-	// else 1 because the SYN-ACK acknowledged the data. Zero when data is
-	// not accepted.
+	// else 1 because the SYN-ACK acknowledged the data. Measured is true only
+	// where the first bytes tell: one round trip is all that can be saved, so
+	// where they differ by half of one more or less, that was the server,
+	// which takes now longer and now shorter. Zero when data is not accepted.
 	Saved    float64
 	Measured bool
 	// Events is the evidence, in the order in which the SYNs were sent.
@@ -74,7 +76,10 @@ func newReport(target netip.AddrPort, mode Mode, began time.Time, took time.Dura
 	if d.accepted+t.of[BareData].accepted > 0 && !r.Verdict.Harmful() {
 		r.Saved = 1
 		if r.RTT > 0 && r.PlainFirstByte > 0 && r.FastFirstByte > 0 {
-			r.Saved, r.Measured = float64(r.PlainFirstByte-r.FastFirstByte)/float64(r.RTT), true
+			saved := float64(r.PlainFirstByte-r.FastFirstByte) / float64(r.RTT)
+			if saved >= 0.5 && saved <= 1.5 {
+				r.Saved, r.Measured = saved, true
+			}
 		}
 	}
 	return r

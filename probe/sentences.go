@@ -114,11 +114,10 @@ func (r Report) of(n int) string {
 // saving is what a connection saves.
 func (r Report) saving() string {
 	switch {
+	case !r.Measured && r.PlainFirstByte > 0 && r.FastFirstByte > 0:
+		return fmt.Sprintf("one round trip (%s; the server's own time varies too much to show it)", inMillis(r.RTT))
 	case !r.Measured:
 		return fmt.Sprintf("one round trip (%s)", inMillis(r.RTT))
-	case r.Saved < 0.5:
-		// What is near is answered faster than it is measured.
-		return fmt.Sprintf("one round trip (%s), too short to be measured", inMillis(r.RTT))
 	}
 	return fmt.Sprintf("%.2f round trips (%s to the server's first byte instead of %s)", r.Saved, inMillis(r.FastFirstByte), inMillis(r.PlainFirstByte))
 }

@@ -92,7 +92,10 @@ func (o *probeOutput) row(f probed) {
 		keys = fmt.Sprint(r.Cookies)
 	}
 	if r.Saved > 0 {
-		saved = fmt.Sprintf("%.2f", r.Saved)
+		saved = "1"
+		if r.Measured {
+			saved = fmt.Sprintf("%.2f", r.Saved)
+		}
 	}
 	text := fmt.Sprintf(format, r.Verdict, rtt, data, keys, saved, r.Target, printable(f.host.text))
 	name := r.Verdict.String()
