@@ -346,6 +346,18 @@ func TestSaved(t *testing.T) {
 	}
 }
 
+// SYNs that are sent side by side are told of in the order in which they went.
+func TestEventsInOrder(t *testing.T) {
+	r := newReport(netip.MustParseAddrPort("192.0.2.1:443"), Kernel, time.Time{}, time.Second, []Event{
+		{At: 2, Sent: Plain, Answer: SYNACK}, {At: 1, Sent: Request, Answer: SYNACK}, {At: 3, Sent: Plain, Answer: SYNACK},
+	}, 3)
+	for i, want := range []SYN{Request, Plain, Plain} {
+		if e := r.Events[i]; e.Sent != want || e.At != time.Duration(i+1) {
+			t.Errorf("event %d: %v at %v, want %v", i, e.Sent, e.At, want)
+		}
+	}
+}
+
 // JSON shows what happened, and no cookie.
 func TestJSON(t *testing.T) {
 	r := newReport(netip.MustParseAddrPort("[2001:db8::1]:443"), Raw, time.Unix(1e9, 0).UTC(), time.Second, []Event{

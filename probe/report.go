@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"net/netip"
@@ -63,6 +64,7 @@ func newReport(target netip.AddrPort, mode Mode, began time.Time, took time.Dura
 		Withdrawn: t.refused > 0 && t.replaced == 0 && t.requestsAfter.answered > 0 && t.requestsAfter.granted == 0,
 		Events:    slices.Clone(events),
 	}
+	slices.SortStableFunc(r.Events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
 	for _, e := range events {
 		r.RTT = shorter(r.RTT, e.After)
 		r.CookieLen = max(r.CookieLen, e.cookieLen)
