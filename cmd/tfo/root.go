@@ -64,7 +64,26 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newServe(), newGet(), newCheck(), newEnable(), newDisable(), newAttach(), newDetach(),
 		newWatch(), newKeys(), newProbe(), newDemo(), newExplain(), newMan(), newVersion())
 	addCompletion(root)
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = knownTopic
+	}
 	return root
+}
+
+// knownTopic lets nothing but a command follow tfo help, which else would show
+// the help of what it knows of it, or of tfo.
+func knownTopic(cmd *cobra.Command, args []string) error {
+	known, rest, err := cmd.Root().Find(args)
+	switch {
+	case err != nil:
+		return usageError{err}
+	case len(rest) == 0:
+		return nil
+	case known == cmd.Root():
+		return knownVerb(known, rest)
+	}
+	return usagef("there is no command %q", strings.Join(args, " "))
 }
 
 // knownVerb lets nothing but the verbs follow the word tfo.
