@@ -45,8 +45,7 @@ var (
 	// ErrClientOff says that this host's setting net.ipv4.tcp_fastopen does
 	// not let programs use Fast Open as clients, so that mode Kernel can
 	// learn nothing.
-	ErrClientOff = errors.New("this host's own Fast Open is off for clients: turn it on with sysctl -w net.ipv4.tcp_fastopen=1, " +
-		"or 3 if it is on for servers, or probe with raw packets as root")
+	ErrClientOff = errors.New("this host's own Fast Open is off for clients: turn it on with tfo enable --client, or probe with raw packets as root")
 	// ErrPaused says that the kernel has found, or believes, that Fast Open
 	// harms its connections, and uses it with nobody for a while
 	// (net.ipv4.tcp_fastopen_blackhole_timeout_sec).

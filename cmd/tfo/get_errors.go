@@ -75,7 +75,11 @@ func explainDNS(e *net.DNSError) error {
 	case e.IsTimeout:
 		return fmt.Errorf("no name server answered for %s in time: check this host's network and its name server (%s)", e.Name, e.Server)
 	}
-	return fmt.Errorf("the name %s could not be looked up (%s): check this host's network and its name server", e.Name, e.Err)
+	why := strings.TrimSpace(e.Err[strings.LastIndex(e.Err, ": ")+1:]) // without the calls that failed
+	if e.Server != "" {
+		why = e.Server + ": " + why
+	}
+	return fmt.Errorf("the name %s could not be looked up (%s): check this host's network and its name server", e.Name, why)
 }
 
 func explainTLS(err error, u *url.URL) error {

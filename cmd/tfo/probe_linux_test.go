@@ -130,7 +130,7 @@ func TestProbe(t *testing.T) {
 	}
 	client.Sysctl(t, "net.ipv4.tcp_fastopen", "2")
 	r := powerless(t, hosts, "probe")
-	if r.code != exitUsage || strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, "this host's own Fast Open is off for clients: turn it on with sysctl -w") {
+	if r.code != exitUsage || strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, "this host's own Fast Open is off for clients: turn it on with tfo enable --client") {
 		t.Errorf("Fast Open off for clients: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	// Nothing is left of all that: no connection, open or half-open.

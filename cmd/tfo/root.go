@@ -102,7 +102,7 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 func plainer(err error) error {
 	var number *strconv.NumError
 	if !errors.As(err, &number) {
-		return err
+		return errors.New(strings.Replace(err.Error(), " flag: probe: ", " flag: ", 1)) // the package's name
 	}
 	what, _, _ := strings.Cut(err.Error(), ": strconv.")
 	if number.Func == "ParseBool" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -138,4 +139,22 @@ func FuzzMoment(f *testing.F) {
 			t.Fatalf("%q: got %v, %v", text, m, err)
 		}
 	})
+}
+
+// What Go's resolver says of its system calls is not for people.
+func TestExplainDNS(t *testing.T) {
+	for _, c := range []struct {
+		err  net.DNSError
+		want string
+	}{
+		{net.DNSError{Err: "no such host", Name: "a.example", Server: "192.0.2.1:53", IsNotFound: true}, "there is no host named a.example: check the spelling"},
+		{net.DNSError{Err: "i/o timeout", Name: "a.example", Server: "192.0.2.1:53", IsTimeout: true}, "no name server answered for a.example in time: check this host's network and its name server (192.0.2.1:53)"},
+		{net.DNSError{Err: "dial udp 192.0.2.1:53: connect: network is unreachable", Name: "a.example", Server: "192.0.2.1:53"},
+			"the name a.example could not be looked up (192.0.2.1:53: network is unreachable): check this host's network and its name server"},
+		{net.DNSError{Err: "server misbehaving", Name: "a.example"}, "the name a.example could not be looked up (server misbehaving): check this host's network and its name server"},
+	} {
+		if got := explainDNS(&c.err).Error(); got != c.want {
+			t.Errorf("got %s\nwant %s", got, c.want)
+		}
+	}
 }
