@@ -346,6 +346,29 @@ func TestSaved(t *testing.T) {
 	}
 }
 
+// A cookie that the kernel had before is not said to be granted: most often it
+// is of another port of the address, and Fast Open is off on this one.
+func TestHeldCookie(t *testing.T) {
+	refused := Event{Sent: Data, Data: 5, Used: "A", Answer: SYNACK, After: 10 * time.Millisecond}
+	plain := Event{Sent: Plain, Answer: SYNACK, After: 10 * time.Millisecond}
+	request := Event{Sent: Request, Answer: SYNACK, After: 10 * time.Millisecond, Granted: "A", cookieLen: 8}
+	for _, c := range []struct {
+		events []Event
+		held   bool
+	}{
+		{[]Event{plain, refused, plain, refused, refused}, true},
+		{[]Event{plain, request, plain, refused, refused}, false},
+	} {
+		r := newReport(netip.MustParseAddrPort("192.0.2.1:80"), Kernel, time.Time{}, time.Second, c.events, 3)
+		if r.Verdict != CookieRefused {
+			t.Errorf("%v: want %v", r, CookieRefused)
+		}
+		if s := r.String(); strings.Contains(s, "the server grants a cookie") == c.held || strings.Contains(s, "Fast Open is off on this port") != c.held {
+			t.Errorf("the cookie is an old one, %v: %s", c.held, s)
+		}
+	}
+}
+
 // SYNs that are sent side by side are told of in the order in which they went.
 func TestEventsInOrder(t *testing.T) {
 	r := newReport(netip.MustParseAddrPort("192.0.2.1:443"), Kernel, time.Time{}, time.Second, []Event{

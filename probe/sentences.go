@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -39,8 +40,10 @@ func (r Report) Summary() string {
 			return fmt.Sprintf("the server granted a cookie, then refused the data that came with it on %s, and now grants none: Fast Open has been switched off, or its queue is full.", r.of(r.Refused))
 		case r.Cut:
 			return fmt.Sprintf("a part of the data in the SYN was never accepted, on %s: something on the way cuts it off.", r.of(r.Refused))
+		case r.heldCookie():
+			return fmt.Sprintf("this host had a cookie of that address already, from another time or port, and data that came with it was refused on %s, with no new cookie in its place: Fast Open is off on this port, or its queue is full, or something on the way takes the data out.", r.of(r.Refused))
 		}
-		return fmt.Sprintf("the server grants a cookie and then refuses the data that comes with it, on %s: something on the way takes the data out or answers in the server's place, or Fast Open is off there and the cookie an old one.", r.of(r.Refused))
+		return fmt.Sprintf("the server grants a cookie and then refuses the data that comes with it, on %s: something on the way takes the data out or answers in the server's place.", r.of(r.Refused))
 	case Varies:
 		return fmt.Sprintf("Fast Open works on some connections only: data was accepted on %s%s.", r.of(r.Accepted), r.others())
 	case OptionDropped:
@@ -90,6 +93,9 @@ func (r Report) Advice() string {
 		if r.Withdrawn {
 			return "At the server, run tfo check and see whether its queue overflows; make it longer."
 		}
+		if r.heldCookie() {
+			return "Probe with raw packets, as root, which tells these apart; if the server is yours, run tfo check there."
+		}
 		return "If the server is yours, see with tfo watch there whether its data arrives; look for a proxy or firewall between that rewrites SYNs."
 	case Varies:
 		return "Look for what differs between the servers behind this address, or between the paths to them; tfo check on each tells."
@@ -101,6 +107,13 @@ func (r Report) Advice() string {
 		return "Check the address, and this host's network."
 	}
 	return "Try again, or with a longer --wait."
+}
+
+// heldCookie reports whether the cookie was this host's before the probe, which
+// has seen none granted. In mode Kernel it is the kernel that has it, and it
+// goes by the address alone (requirement CLI-1).
+func (r Report) heldCookie() bool {
+	return r.Mode == Kernel && !slices.ContainsFunc(r.Events, func(e Event) bool { return e.Granted != "" })
 }
 
 // of is "n of 6 connections".
