@@ -86,16 +86,16 @@ func newAttach() *cobra.Command {
 	flags.BoolVar(&f.undo, "detach-on-exit", false, "with --watch, take it back at the end")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and whether it may be done")
 	flags.BoolVar(&f.json, "json", false, "print a JSON object for each listener on a line of stdout")
-	flags.BoolVar(&f.printUnit, "print-unit", false, "print a unit file for systemd that keeps it on at a port, and end")
+	flags.BoolVar(&f.printUnit, "print-unit", false, "print a unit file for systemd that keeps it on at a port, with --queue and --interval as given, and end")
 	return cmd
 }
 
 func (f *attachFlags) run(cmd *cobra.Command) error {
-	if f.printUnit {
-		return f.unit(cmd)
-	}
 	if err := f.check(cmd); err != nil {
 		return err
+	}
+	if f.printUnit {
+		return f.unit(cmd)
 	}
 	if f.watch {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -119,7 +119,13 @@ func (f *attachFlags) run(cmd *cobra.Command) error {
 // check finds flags that contradict each other.
 func (f *attachFlags) check(cmd *cobra.Command) error {
 	flags := cmd.Flags()
-	if err := f.chosen.check(cmd); err != nil {
+	if f.printUnit {
+		for _, name := range []string{"process", "pid", "all", "netns", "dry-run", "json"} {
+			if flags.Changed(name) {
+				return usagef("--print-unit prints a unit for any port, which is named when it is started, as in tfo-attach@443: leave --%s out", name)
+			}
+		}
+	} else if err := f.chosen.check(cmd); err != nil {
 		return err
 	}
 	switch {
@@ -131,9 +137,9 @@ func (f *attachFlags) check(cmd *cobra.Command) error {
 		return usagef("--dry-run ends at once and --watch stays: use one of them")
 	case f.watch && flags.Changed("pid"):
 		return usagef("--watch outlives a process, so --pid does not go with it: choose by --port or --process")
-	case !f.watch && flags.Changed("interval"):
+	case !f.watch && !f.printUnit && flags.Changed("interval"):
 		return usagef("--interval is for --watch")
-	case !f.watch && f.undo:
+	case !f.watch && !f.printUnit && f.undo:
 		return usagef("--detach-on-exit is for --watch: without it, use tfo detach")
 	case time.Duration(f.interval) < 10*time.Millisecond || time.Duration(f.interval) > time.Hour:
 		return usagef("--interval %v is out of range: use 10ms to 1h", time.Duration(f.interval))
@@ -141,13 +147,20 @@ func (f *attachFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// unit prints the unit file, with this program as it was called.
+// unit prints the unit file, with this program as it was called, and with what
+// it was told of the queue and the interval.
 func (f *attachFlags) unit(cmd *cobra.Command) error {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("cannot tell where this program is: %w", err)
 	}
-	_, err = fmt.Fprint(cmd.OutOrStdout(), strings.ReplaceAll(attachUnit, "/usr/local/bin/tfo", unitWord(program)))
+	unit := strings.ReplaceAll(attachUnit, "/usr/local/bin/tfo", unitWord(program))
+	for _, name := range []string{"queue", "interval"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed {
+			unit = strings.Replace(unit, " --watch", fmt.Sprintf(" --%s %s --watch", name, flag.Value), 1)
+		}
+	}
+	_, err = fmt.Fprint(cmd.OutOrStdout(), unit)
 	return err
 }
 
