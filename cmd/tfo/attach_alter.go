@@ -93,6 +93,9 @@ func (a alteration) alter(place kernel.Namespace, l kernel.Listener) altered {
 		d.err = kernel.Reach(l)
 		if d.err == nil {
 			d.after = d.asked
+			if s, err := kernel.ReadSettings(); err == nil && s.Backlog > 0 {
+				d.after = min(d.after, s.Backlog) // as the kernel will
+			}
 		}
 	case d.asked == 0:
 		d.err = kernel.Detach(l)

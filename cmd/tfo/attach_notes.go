@@ -9,7 +9,7 @@ import (
 
 // A remark says what else must be done, and with which command.
 type remark struct {
-	text   string
+	text   string // goes on after "This has"
 	remedy string
 }
 
@@ -25,7 +25,7 @@ func (f *listenerFlags) effect(place kernel.Namespace) []remark {
 		where = "in " + place.String()
 	}
 	return []remark{{
-		fmt.Sprintf("This has no effect yet: the kernel has Fast Open off for servers %s (%s is %v).", where, kernel.Name, bits),
+		fmt.Sprintf(" no effect yet: the kernel has Fast Open off for servers %s (%s is %v).", where, kernel.Name, bits),
 		f.command(place, bits.TurnOn(kernel.ServerBit)),
 	}}
 }
@@ -43,14 +43,18 @@ func (f *listenerFlags) notes(w io.Writer, a alteration, done []altered, off []r
 			changed = d
 		}
 	}
+	has, cuts := "This has", "The kernel has cut"
+	if a.dryRun {
+		has, cuts = "This would have", "The kernel would cut"
+	}
 	for _, r := range off {
 		if on {
-			fmt.Fprintf(w, "%s Turn it on with: %s\n", p.yellow(printable(r.text)), p.bold(printable(r.remedy)))
+			fmt.Fprintf(w, "%s Turn it on with: %s\n", p.yellow(has+printable(r.text)), p.bold(printable(r.remedy)))
 		}
 	}
 	if cut.asked > 0 {
-		fmt.Fprintf(w, "The kernel has cut the queue from %d to %d, which is as much as net.core.somaxconn allows. For more: %s, and attach again.\n",
-			cut.asked, cut.after, f.command(cut.place, fmt.Sprintf("sysctl -w net.core.somaxconn=%d", cut.asked)))
+		fmt.Fprintf(w, "%s the queue from %d to %d, which is as much as net.core.somaxconn allows. For more: %s, and attach again.\n",
+			cuts, cut.asked, cut.after, f.command(cut.place, fmt.Sprintf("sysctl -w net.core.somaxconn=%d", cut.asked)))
 	}
 	switch {
 	case a.dryRun:

@@ -82,7 +82,11 @@ func TestAttachTells(t *testing.T) {
 	tfoOn(t, h, "attach", "--port", "1000", "--dry-run").want(t, "dry run", 0, `LISTENER         SERVER             BACKLOG   FAST OPEN BEFORE   WOULD BE
 127.0.0.1:1000   tfo.test (pid N)   300       off                on, queue 300
 [::1]:1000       tfo.test (pid N)   300       off                on, queue 300
-`, off+"Nothing was changed (--dry-run).\n")
+`, strings.Replace(off, "This has", "This would have", 1)+"Nothing was changed (--dry-run).\n")
+	tfoOn(t, h, "attach", "--port", "1000", "--dry-run", "--queue", "5000").want(t, "dry run of a long queue", 0, `LISTENER         SERVER             BACKLOG   FAST OPEN BEFORE   WOULD BE
+127.0.0.1:1000   tfo.test (pid N)   300       off                on, queue 300
+[::1]:1000       tfo.test (pid N)   300       off                on, queue 300
+`, strings.Replace(off, "This has", "This would have", 1)+"The kernel would cut the queue from 5000 to 300, which is as much as net.core.somaxconn allows. For more: "+asRoot("sysctl -w net.core.somaxconn=5000")+", and attach again.\nNothing was changed (--dry-run).\n")
 	tfoOn(t, h, "attach", "--port", "1000,2000").want(t, "attach", 1, `LISTENER         SERVER             BACKLOG   FAST OPEN BEFORE   AFTER
 127.0.0.1:1000   tfo.test (pid N)   300       off                on, queue 300
 [::1]:1000       tfo.test (pid N)   300       off                on, queue 300

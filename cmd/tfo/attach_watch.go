@@ -64,7 +64,7 @@ func (f *attachFlags) stay(ctx context.Context, cmd *cobra.Command) error {
 		return errReported // nothing that comes would go better
 	}
 	if len(changes) == 0 {
-		w.say(time.Now(), "Nobody %s listens yet: waiting.", f.chosen.who())
+		w.say(time.Now(), "Nobody%s yet: waiting.", f.chosen.who())
 	}
 	if f.json {
 		w.log.object(keepRecord{Event: "start", Time: time.Now()})
@@ -113,7 +113,7 @@ func (w *keeping) effect() {
 		w.object(keepRecord{Event: "effective", Time: now})
 		return
 	}
-	w.say(now, "%s Turn it on with: %s", printable(off[0].text), printable(off[0].remedy))
+	w.say(now, "This has%s Turn it on with: %s", printable(off[0].text), printable(off[0].remedy))
 	w.object(keepRecord{Event: "ineffective", Time: now, Remedy: off[0].remedy})
 }
 
@@ -172,15 +172,15 @@ func (w *keeping) object(r keepRecord) {
 	}
 }
 
-// who is whom the flags choose, as in "nobody on port 80".
+// who goes on after "nobody", and says whom the flags choose: "listens on port
+// 80".
 func (f *listenerFlags) who() string {
-	switch {
-	case f.process != "" && len(f.ports) > 0:
-		return fmt.Sprintf("called %s on %s", f.process, ports(f.ports))
-	case f.process != "":
-		return "called " + f.process
-	case len(f.ports) > 0:
-		return "on " + ports(f.ports)
+	who := " listens"
+	if f.process != "" {
+		who = " called " + f.process + who
 	}
-	return "at all"
+	if len(f.ports) > 0 {
+		who += " on " + ports(f.ports)
+	}
+	return who
 }
