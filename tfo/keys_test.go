@@ -64,7 +64,7 @@ func TestParseKeysRefuses(t *testing.T) {
 		" \n":                                  "there is no key in the text",
 		"1-2-3":                                "the primary key has 3 words joined by dashes and not 4",
 		"1-2-3-4-5":                            "the primary key has 5 words",
-		"a0bf63f7ed803d81cd641d30cebc4a90":     "the primary key has 1 words joined by dashes and not 4",
+		"a0bf63f7ed803d81cd641d30cebc4a90":     "the primary key has no dashes; write it as xxxxxxxx-",
 		"1-2-3-4xyz":                           "the primary key has a character in word 4 that is no hexadecimal digit",
 		"1-2-3-4 ,5-6-7-8":                     "the primary key has a character in word 4",
 		"1-2-3-4, 5-6-7-8":                     "the backup key has a character in word 1",

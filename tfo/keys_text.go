@@ -88,7 +88,11 @@ func (k *Key) parse(text string) error {
 		return errors.New("is empty; write a key there or leave out the comma")
 	}
 	words := strings.Split(text, "-")
-	if len(words) != 4 {
+	switch len(words) {
+	case 1:
+		return errors.New("has no dashes; write it as " + keyShape)
+	case 4:
+	default:
 		return fmt.Errorf("has %d words joined by dashes and not 4; write it as %s", len(words), keyShape)
 	}
 	for i, w := range words {

@@ -108,7 +108,7 @@ func (x *finding) configActions(do func(text, command string)) {
 		}
 		more := ""
 		if n > 1 {
-			more = fmt.Sprintf(", and the same to %s more below", plural(n-1, "line"))
+			more = fmt.Sprintf(", and to %s like it, listed below", plural(n-1, "more line"))
 		}
 		if n > 0 && x.at == (place{}) {
 			do(fmt.Sprintf("Let %s turn it on by itself whenever it starts: add %s to the line %q in %s:%d%s. Then let it read that:",

@@ -17,7 +17,7 @@ refused, and how full the queues of those who listen are.
 
 On a terminal it fills the screen: q quits, the arrow keys choose a namespace.
 In a pipe, or with --plain, it prints a line for each interval, the first one
-with the totals since the host started. --json prints the same as objects.
+with the totals so far. --json prints the same as objects.
 
 --prometheus ADDR prints nothing and offers the counters to a Prometheus server
 at http://ADDR/metrics, read anew whenever that asks.

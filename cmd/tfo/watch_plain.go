@@ -29,8 +29,8 @@ var lineColumns = []struct {
 
 const plainHelp = `Connections a second. In: asked for a cookie, opened fast by Fast Open, of all
 that were accepted; bad cookies; SYNs that found the Fast Open queue full. Out:
-opened fast, of all that were opened; Fast Open failed. The first line is the
-total since the host started.
+opened fast, of all that were opened; Fast Open failed. The first line has
+the totals so far.
 `
 
 // headEvery is after how many lines the heads of the columns come again.
