@@ -24,9 +24,10 @@ type NamespaceID struct{ Dev, Inode uint64 }
 // ID returns what tells n from every other network namespace of the machine.
 func (n Namespace) ID() NamespaceID { return n.id }
 
-// String returns a name for people: "this host" for that of process 1, "netns
-// web" for one that "ip netns" knows, and "pid 4711 (nginx)" for one known by
-// a process in it. It is fit to be printed on a terminal.
+// String returns a name for people: "this host" for that of process 1, or "this
+// container" where no boot sets anything in it, "netns web" for one that "ip
+// netns" knows, and "pid 4711 (nginx)" for one known by a process in it. It is
+// fit to be printed on a terminal.
 func (n Namespace) String() string { return n.name }
 
 // Path returns the file by which n can be entered: /run/netns/NAME, or one

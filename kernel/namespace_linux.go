@@ -32,6 +32,9 @@ func CurrentNamespace() (Namespace, error) {
 	n.name = "this namespace"
 	if n.ofHost() {
 		n.name = "this host" // also where ip netns attach has given it a name
+		if contained() {
+			n.name = "this container"
+		}
 	} else if name, ok := namesIn(namedDir)[n.id]; ok {
 		n.name = "netns " + name
 	}
@@ -105,7 +108,7 @@ func namespacesIn(proc, named string, here Namespace) (list []Namespace, hidden 
 		n, err := processIn(proc, pid)
 		switch {
 		case err == nil:
-			if first(pid) {
+			if first(pid) && !contained() {
 				n.name = "this host"
 			}
 			add(n)
@@ -188,6 +191,25 @@ var wholeMap = []string{"0", "0", "4294967295"}
 // first reports whether pid is the first process, or the father of the
 // kernel's own threads, which is of the same namespaces and has no secrets.
 func first(pid int) bool { return pid == 1 || pid == 2 && parent(pid) == 0 }
+
+// contained reports whether this process is in a container without a system of
+// its own, such as Docker makes them: there nobody reads files of settings, and
+// what is the first process is so in the container alone.
+func contained() bool {
+	var s unix.Stat_t
+	if unix.Stat(procDir+"/self/ns/pid", &s) != nil || s.Ino == firstPIDNamespace {
+		return false
+	}
+	if unix.Stat("/run/systemd/system", &s) == nil { // sd_booted(3)
+		return false
+	}
+	comm, _ := os.ReadFile(procDir + "/1/comm")
+	return strings.TrimSpace(string(comm)) != "init" // of OpenRC and others, in an LXC container
+}
+
+// firstPIDNamespace is the inode of the PID namespace that a machine starts
+// with, since Linux 3.8: PID_NS_INIT_INO in linux/nsfs.h.
+const firstPIDNamespace = 0xEFFFFFFC
 
 // parent returns the process that pid comes from, 0 if none is known.
 func parent(pid int) int {

@@ -192,6 +192,41 @@ exit code 0
 	}
 }
 
+// In a container the first process is not that of the host, and nobody reads
+// files of settings: nothing is promised of a boot, and none is written.
+func TestContained(t *testing.T) {
+	if netns.Isolate(t) {
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a container")
+	}
+	program, err := exec.LookPath("tfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := `mount -t tmpfs none /run && mount -t tmpfs none /etc/sysctl.d && cd / || exit 9
+"$0" enable --persist; "$0" enable --server; ls /etc/sysctl.d; "$0" check
+mkdir -p /run/systemd/system; "$0" enable --persist --dry-run`
+	out, err := exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script, program).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	got := string(out)
+	for _, want := range []string{
+		"tfo enable: --persist is about the next boot, which sets the host's own network namespace and not this container, where this runs: leave it out, or run this on the host\n" +
+			"running    1 -> 3: on for clients and for servers\nServers that ask for Fast Open have it from now on; tfo attach gives it to those that do not ask.\n" +
+			"To put it back: tfo disable --undo\nthis container, Linux ",
+		"Next boot\n  Nobody reads files such as those in /etc/sysctl.d in a container.",
+		// systemd in a container does.
+		"next boot  1 -> 3 (would be): on for clients and for servers; /etc/sysctl.d/30-tcp_fastopen.conf would be written\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no\n%s\nin\n%s", want, got)
+		}
+	}
+}
+
 // Where there is no /proc/sys, as in some containers, check says so and what
 // else it found.
 func TestCheckWithoutProcSys(t *testing.T) {

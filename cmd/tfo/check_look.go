@@ -82,11 +82,13 @@ func (f *checkFlags) look(cmd *cobra.Command) (*checkReport, error) {
 			}
 			x.settingsErr, x.listenersErr, x.countersErr = err, err, err
 		}
-		if n.ID() == here.ID() && here.String() == "this host" {
+		if n.ID() == here.ID() && (here.String() == "this host" || here.String() == inContainer) {
 			x.name = here.String()
-			plan := kernel.Boot("")
-			x.boot = &plan
 			x.configs, x.configsFailed = servers.Scan("/")
+			if x.name != inContainer {
+				plan := kernel.Boot("")
+				x.boot = &plan
+			}
 		} else if root := rootOf(f.pid); root != "" {
 			x.configs, x.configsFailed = servers.Scan(root)
 		}

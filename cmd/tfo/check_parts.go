@@ -139,6 +139,9 @@ type bootLineText struct {
 }
 
 func (x *finding) reportBoot() *bootReport {
+	if x.boot == nil && x.name == inContainer {
+		return &bootReport{Troubles: []string{}, Text: "Nobody reads files such as those in /etc/sysctl.d in a container. It starts with the kernel's defaults (1: on for clients, off for servers), unless whoever starts it sets them, as in: docker run --sysctl net.ipv4.tcp_fastopen=3. With the host's network it has the host's settings."}
+	}
 	if x.boot == nil {
 		return &bootReport{Troubles: []string{}, Text: "A network namespace other than the host's does not outlive a boot. Whenever it is made it has the kernel's defaults (1: on for clients, off for servers), and whoever makes it has to set it, as in: docker run --sysctl net.ipv4.tcp_fastopen=3"}
 	}

@@ -123,15 +123,19 @@ func newSwitch(cmd *cobra.Command, on bool) *cobra.Command {
 	return cmd
 }
 
-// passing names the namespace where tfo runs, if that is one of those that ip
-// netns makes: no boot makes it again. "" stands for the host's own, and for
-// one that cannot be told from it.
+// passing names the namespace where tfo runs, if that is a container's or one of
+// those that ip netns makes: no boot makes it again. "" stands for the host's
+// own, and for one that cannot be told from it.
 func passing() string {
-	if n, err := kernel.CurrentNamespace(); err == nil && strings.HasPrefix(n.String(), "netns ") {
+	n, err := kernel.CurrentNamespace()
+	if err == nil && (n.String() == inContainer || strings.HasPrefix(n.String(), "netns ")) {
 		return n.String()
 	}
 	return ""
 }
+
+// inContainer is how a container is called from within.
+const inContainer = "this container"
 
 // bits are those that the flags name.
 func (f *switchFlags) bits() (b kernel.Bits) {
