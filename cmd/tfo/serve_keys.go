@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -45,7 +46,8 @@ func readSecret(name, what string, most int, like string) ([]byte, error) {
 		if info.IsDir() {
 			return nil, fmt.Errorf("%s is a directory: name a file with %s", name, like)
 		}
-		if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+		// Of a device such as /dev/null the mode is as it has to be.
+		if mode := info.Mode().Perm(); info.Mode()&fs.ModeDevice == 0 && mode&0o077 != 0 && runtime.GOOS != "windows" {
 			return nil, fmt.Errorf("%s is open to other users (its mode is %04o), who could make cookies with the %s in it: run chmod 600 %s, and take a new one if others may have read it", name, mode, what, name)
 		}
 	}
