@@ -102,6 +102,12 @@ func newSwitch(cmd *cobra.Command, on bool) *cobra.Command {
 		if f.persist && f.namespace.given {
 			return usagef("--persist is about the next boot, which sets the host's own network namespace and no other: leave out --persist, or --netns and --pid")
 		}
+		// As flags that are not given are false, that would mean both.
+		for _, side := range [][2]string{{"client", "server"}, {"server", "client"}} {
+			if flag := cmd.Flags().Lookup(side[0]); flag.Changed && flag.Value.String() == "false" {
+				return usagef("--%s=false chooses nothing: write --%s for that one alone", side[0], side[1])
+			}
+		}
 		s := &switching{flags: f, on: on, cmd: cmd, passing: passing()}
 		if f.persist && s.passing != "" {
 			return fmt.Errorf("--persist is about the next boot, which sets the host's own network namespace and not %s, where this runs: leave it out, or run this on the host", s.passing)
