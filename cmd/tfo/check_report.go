@@ -46,6 +46,7 @@ type settingsReport struct {
 	Release          string      `json:"kernel_release"`
 	FastOpen         int32       `json:"tcp_fastopen"`
 	Bits             []bitReport `json:"bits"`
+	Meaningless      string      `json:"meaningless_bits,omitempty"`      // "0x40": those that are on and mean nothing
 	Blackhole        *int        `json:"blackhole_timeout_sec,omitempty"` // missing in kernels before 4.12
 	BlackholeText    string      `json:"blackhole_text"`
 	BlackholeCommand string      `json:"blackhole_command,omitempty"` // switches it off
@@ -148,13 +149,18 @@ var bitMeanings = []struct {
 func (x *finding) reportSettings() *settingsReport {
 	s := &x.settings
 	r := &settingsReport{Release: s.Release, FastOpen: int32(s.FastOpen), Backlog: s.Backlog}
+	rest := s.FastOpen
 	for _, m := range bitMeanings {
+		rest &^= m.bit
 		r.Bits = append(r.Bits, bitReport{
 			Bit:     fmt.Sprintf("%#x", uint32(m.bit)),
 			On:      s.FastOpen&m.bit != 0,
 			Meaning: m.meaning,
 			Toggle:  x.sysctl(kernel.Name, int(int32(s.FastOpen^m.bit))),
 		})
+	}
+	if rest != 0 {
+		r.Meaningless = fmt.Sprintf("%#x", uint32(rest))
 	}
 	switch {
 	case s.Blackhole < 0:

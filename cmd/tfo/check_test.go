@@ -54,7 +54,7 @@ func findings(t *testing.T) map[string][]finding {
 	atWeb := place{" --netns web", " --netns web", "ip netns exec web "}
 	old := set(kernel.ClientBit, tfo.Keys{})
 	old.Release, old.Blackhole = "3.10.0-1160.el7.x86_64", -1
-	timed := set(0x603, tfo.NewKeys(key(7)))
+	timed := set(0x643, tfo.NewKeys(key(7)))
 	timed.Blackhole = 3600
 	withKeys := set(3, tfo.NewKeys(key(7), key(9)))
 	return map[string][]finding{

@@ -18,6 +18,9 @@ func (t *checkText) settings(n *namespaceReport) {
 		}
 		t.hang(fmt.Sprintf("  %-5s  %s  ", b.Bit, state), 14, b.Meaning)
 	}
+	if s.Meaningless != "" {
+		t.hang(fmt.Sprintf("  %-5s  %s  ", s.Meaningless, t.p.yellow("on ")), 14, "Without any meaning to today's Linux: was another bit meant?")
+	}
 	t.change(s.Bits)
 	if s.Blackhole != nil {
 		t.head("Black holes", fmt.Sprintf("net.ipv4.tcp_fastopen_blackhole_timeout_sec = %d", *s.Blackhole))
