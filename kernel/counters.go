@@ -166,8 +166,8 @@ func (c Counters) Remarks() []Remark {
 		"1 connection from here sent data in its SYN and had all of it accepted.",
 		"%d connections from here sent data in their SYN and had all of it accepted.")
 	say(c.ActiveFail, "TCPFastOpenActiveFail",
-		"Once Fast Open did not work: the server left data of a SYN, or packets were lost again and again.",
-		"%d times Fast Open did not work: the server left data of a SYN, or packets were lost again and again.")
+		"Once Fast Open did not work: a server did not accept the data of a SYN, or packets were lost again and again.",
+		"%d times Fast Open did not work: a server did not accept the data of a SYN, or packets were lost again and again.")
 	say(c.Blackhole, "TCPFastOpenBlackhole",
 		"Once a path seemed to swallow Fast Open, and this host stopped using it for a while.",
 		"%d times a path seemed to swallow Fast Open, and this host stopped using it for a while.")

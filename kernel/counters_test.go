@@ -67,7 +67,7 @@ func TestRemarks(t *testing.T) {
 		"6 SYNs were answered as in a SYN flood, which rules Fast Open out.",
 		"1 connection was dropped because the program that listens was too slow to accept it.",
 		"1 connection from here sent data in its SYN and had all of it accepted.",
-		"Once Fast Open did not work: the server left data of a SYN, or packets were lost again and again.",
+		"Once Fast Open did not work: a server did not accept the data of a SYN, or packets were lost again and again.",
 		"3 times a path seemed to swallow Fast Open, and this host stopped using it for a while.",
 	}
 	if !reflect.DeepEqual(got, want) {
