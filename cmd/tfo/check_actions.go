@@ -38,6 +38,7 @@ func (x *finding) actions(client, server bool) []action {
 	}
 	if server {
 		x.attachActions(do)
+		x.queueActions(do)
 	}
 	if flags == "" {
 		x.bootActions(do, client, server)
@@ -88,6 +89,27 @@ func (x *finding) attachActions(do func(text, command string)) {
 	default:
 		do(fmt.Sprintf("Turn Fast Open on in a program that listens already, such as the one on %s, or in all with --all.", off[0].Address),
 			fmt.Sprintf("tfo attach --port %d%s", off[0].port, x.at.attach))
+	}
+}
+
+// queueActions make a Fast Open queue longer, if one was full more than now and
+// then. Which one it was is not counted, so it is the shortest whose backlog has
+// room for more.
+func (x *finding) queueActions(do func(text, command string)) {
+	full := x.counters.QueueOverflow
+	if full == 0 || full < x.counters.Passive/100 {
+		return
+	}
+	var short *kernel.Listener
+	for i, l := range x.listeners {
+		if l.Queue > 0 && l.Queue < l.Backlog && (short == nil || l.Queue < short.Queue) {
+			short = &x.listeners[i]
+		}
+	}
+	if short != nil {
+		do(fmt.Sprintf("Make the Fast Open queue of %s longer, which is the shortest: it holds %s, the backlog %d, and %s found a queue full.",
+			short, plural(short.Queue, "connection"), short.Backlog, plural(full, "SYN")),
+			fmt.Sprintf("tfo attach --port %d --queue %d%s", short.Local.Port(), short.Backlog, x.at.attach))
 	}
 }
 

@@ -73,6 +73,7 @@ func findings(t *testing.T) map[string][]finding {
 				{Server: "nginx", File: "/etc/nginx/sites-enabled/other", Number: 3, Text: "listen 80"},
 				{Server: "haproxy", File: "/etc/haproxy/haproxy.cfg", Number: 40, Text: "bind :443 tfo", FastOpen: true},
 			},
+			counters:      kernel.Counters{PassiveOpens: 300, Passive: 200, QueueOverflow: 60},
 			configsFailed: []error{errors.New("/etc/haproxy/conf.d/x.cfg could not be read: permission denied")},
 			listeners:     []kernel.Listener{listener("127.0.0.1:80", 0, nginx), listener("127.0.0.1:443", 16, nginx), listener("127.0.0.1:443", 0, nginx)}}},
 		"no-listener-uses-it": {{name: "this host", id: host, root: true, settings: set(3, tfo.NewKeys(key(1))),
