@@ -11,10 +11,11 @@ import (
 // the *.conf files of /etc/sysctl.d, /run/sysctl.d, /usr/local/lib/sysctl.d,
 // /usr/lib/sysctl.d and /lib/sysctl.d, in the order of their names whatever the
 // directory, and of two with one name only that of the first directory. They
-// differ in two things:
+// differ in three things:
 //
 //   - /etc/sysctl.conf: Procps reads it after all others, Systemd not at all,
 //     unless a link in one of the directories leads there.
+//   - Files whose name begins with a dot: Procps reads them, Systemd does not.
 //   - A name that is assigned twice: Procps sets both in turn, so the first
 //     stands where the kernel refuses the second. Systemd sets the last alone.
 type Reader uint8
@@ -88,7 +89,7 @@ type BootLine struct {
 	Pattern    string // the name as written, if that is a pattern such as net.ipv4.tcp_*
 	Value      string // as written; of keys the fingerprints
 	Refused    string // why the kernel refuses the value, as in "is no number"; "" if it does not
-	ProcpsOnly bool   // it stands in /etc/sysctl.conf, which systemd-sysctl does not read
+	ProcpsOnly bool   // it stands in /etc/sysctl.conf, or in a file whose name begins with a dot, which systemd-sysctl does not read
 
 	shown string // the value as the kernel will show it
 }
@@ -177,8 +178,12 @@ func bootWith(t tree) BootPlan {
 	for _, s := range []BootSetting{p.FastOpen, p.Keys, p.Blackhole} {
 		for _, l := range s.Lines {
 			if l.ProcpsOnly && p.Reader == Systemd {
+				why := "reads only the directories: move the line to a file in /etc/sysctl.d"
+				if l.File != sysctlConf {
+					why = "passes over names that begin with a dot: rename the file, or remove it"
+				}
 				p.Troubles = append(p.Troubles, Trouble{File: l.File, Line: l.Line,
-					Text: fmt.Sprintf("sets %s and is not read at boot, because systemd-sysctl reads only the directories: move the line to a file in /etc/sysctl.d", s.Name)})
+					Text: fmt.Sprintf("sets %s and is not read at boot, because systemd-sysctl %s", s.Name, why)})
 			}
 		}
 	}

@@ -121,7 +121,7 @@ func (b *bootReading) files() []bootFile {
 				first.hides = append(first.hides, name)
 				continue
 			}
-			f := &bootFile{name: name}
+			f := &bootFile{name: name, procpsOnly: strings.HasPrefix(base, ".")} // hidden_or_backup_file in systemd
 			f.real, f.err = b.tree.resolve(name)
 			byName[base] = f
 		}

@@ -99,7 +99,7 @@ func randomBoot(r *rand.Rand) string {
 	var b strings.Builder
 	used := map[string]bool{}
 	for range r.IntN(7) {
-		name := pick("/etc/sysctl.d/", "/run/sysctl.d/", "/usr/local/lib/sysctl.d/", "/usr/lib/sysctl.d/") + pick("10-a.conf", "30-tcp_fastopen.conf", "50-b.conf", "99-z.conf", "zz.conf", "no.txt", "B.conf")
+		name := pick("/etc/sysctl.d/", "/run/sysctl.d/", "/usr/local/lib/sysctl.d/", "/usr/lib/sysctl.d/") + pick("10-a.conf", "30-tcp_fastopen.conf", "50-b.conf", "99-z.conf", "zz.conf", "no.txt", "B.conf", ".h.conf")
 		if r.IntN(8) == 0 {
 			name = sysctlConf
 		}

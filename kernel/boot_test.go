@@ -61,6 +61,8 @@ func TestBoot(t *testing.T) {
 			"3 /etc/sysctl.d/10-a.conf:1", "0 /etc/sysctl.conf:1", nil},
 		{"the same where systemd runs", map[string]string{"etc/sysctl.conf": "net.ipv4.tcp_fastopen = 3", systemdRuns: ""}, "1", "3 /etc/sysctl.conf:1",
 			[]string{"/etc/sysctl.conf:1: sets net.ipv4.tcp_fastopen and is not read at boot, because systemd-sysctl reads only the directories: move the line to a file in /etc/sysctl.d"}},
+		{"a hidden file", map[string]string{"etc/sysctl.d/.a.conf": "net.ipv4.tcp_fastopen = 3", systemdRuns: ""}, "1", "3 /etc/sysctl.d/.a.conf:1",
+			[]string{"/etc/sysctl.d/.a.conf:1: sets net.ipv4.tcp_fastopen and is not read at boot, because systemd-sysctl passes over names that begin with a dot: rename the file, or remove it"}},
 		{"sysctl.conf, linked to", map[string]string{"etc/sysctl.conf": "net.ipv4.tcp_fastopen = 3", "etc/sysctl.d/99-sysctl.conf": "-> ../sysctl.conf", "etc/sysctl.d/99-z.conf": "net.ipv4.tcp_fastopen = 2"},
 			"2 /etc/sysctl.d/99-z.conf:1", "3 /etc/sysctl.conf:1", nil},
 		{"a link that begins at the root", map[string]string{"etc/sysctl.conf": "net.ipv4.tcp_fastopen = 3", "etc/sysctl.d/99-sysctl.conf": "-> /etc/sysctl.conf"},
