@@ -28,7 +28,7 @@ func openOutput(name string, stdout io.Writer) (output, error) {
 
 // isSame says that name is what stdout goes to, as /dev/stdout is.
 func isSame(name string, stdout io.Writer) bool {
-	f, ok := stdout.(*os.File)
+	f, ok := stdout.(interface{ Stat() (fs.FileInfo, error) })
 	if !ok {
 		return false
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -115,11 +116,27 @@ func plainer(err error) error {
 func run(args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
+	out := &checkedOut{file: os.Stdout}
+	if !isTerminal(os.Stdout) {
+		root.SetOut(out)
+	}
 	cmd, err := root.ExecuteC()
 	var (
 		failure failure
 		code    exitCode
+		path    *fs.PathError
 	)
+	lost := out.failed()
+	if errors.As(err, &path) && path.Path == os.Stdout.Name() {
+		lost = path // cobra had stdout before, for its own commands
+	}
+	if lost != nil && (err == nil || errors.As(err, &code) || errors.Is(err, lost)) {
+		complain(os.Stderr, cmd.CommandPath(), fmt.Errorf("cannot write to stdout: %w", reason(lost)))
+		if cmd.Name() == "check" || cmd.Name() == "probe" {
+			return exitUnsure
+		}
+		return exitFailed
+	}
 	switch {
 	case err == nil:
 		return exitOK
