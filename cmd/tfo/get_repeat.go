@@ -63,6 +63,11 @@ func (g *getter) compare(ctx context.Context, u *url.URL) error {
 		writeJSON(g.stdout, c.record())
 	} else {
 		io.WriteString(g.stdout, c.text(paint(g.stdout)))
+		if x := c.unlucky; x != nil && x.outcome.Status != tfo.CookieRequested { // in vain, so again is no hint
+			for _, hint := range x.hints(g.flags) {
+				fmt.Fprintln(g.stdout, hint)
+			}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("stopped after %s: %w", plural(len(fast)+len(plain), "request"), err)

@@ -110,6 +110,9 @@ func TestClientSwitchedOff(t *testing.T) {
 	if r := tfoOn(t, client, "get", url); !strings.Contains(r.err, "sysctl -w net.ipv4.tcp_fastopen=1\n") {
 		t.Errorf("no command to turn it on:\n%s", r.err)
 	}
+	if r := tfoOn(t, client, "get", "--repeat", "2", url); !strings.HasSuffix(r.out, "sysctl -w net.ipv4.tcp_fastopen=1\n") {
+		t.Errorf("no command to turn it on after the comparison:\n%s", r.out)
+	}
 }
 
 // --queue 0 does without Fast Open, and the page does not blame the kernel.
