@@ -166,11 +166,13 @@ func (t *checkText) configs(n *namespaceReport) {
 	t.head("Configurations", "of nginx and HAProxy")
 	for _, c := range n.Configs {
 		mark, note := t.p.yellow("off"), ""
-		if c.On {
+		switch {
+		case c.On:
 			mark = t.p.green("on ")
-		}
-		if c.Add != "" {
+		case c.Add != "":
 			note = " (add " + c.Add + ")"
+		default:
+			note = " (goes with another line of the same address)"
 		}
 		t.hang("  "+mark+"  ", 7, c.Where+": "+c.Line+note)
 	}
