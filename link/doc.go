@@ -12,7 +12,8 @@
 // Receive waits until there is at least one packet, fills as many elements of
 // batch as there are packets, and returns how many. Each packet lies whole in
 // its Head, a view into memory of the link: it may be changed, and is good
-// until the next Receive. One goroutine at a time may call Receive. After Close
+// until the next Receive. A long packet may come with a [wire.Buffer], to be kept
+// in exchange for another: then its data needs no copy to wait in. One goroutine at a time may call Receive. After Close
 // the error is [os.ErrClosed].
 //
 // Send never waits. It returns how many packets were taken; what there was no

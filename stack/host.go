@@ -138,7 +138,8 @@ func NewHost(now time.Time, c HostConfig) *Host {
 }
 
 // Receive takes packets that have come on a link, in their order. What they show
-// is the caller's again when it returns.
+// is the caller's again when it returns, but for a Buffer that has been exchanged:
+// a packet without one is copied.
 func (h *Host) Receive(now time.Time, link int, batch []wire.Packet) {
 	h.now = now
 	for i := range batch {

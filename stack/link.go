@@ -10,8 +10,9 @@ import "github.com/fastopen-go/fastopen/wire"
 type Link interface {
 	// Receive waits for packets, fills as many elements of batch as there
 	// are, and returns how many. What they show is the link's memory, which
-	// may be changed and is good until the next Receive. After Close the
-	// error is [os.ErrClosed].
+	// may be changed and is good until the next Receive, but for buffers
+	// that were exchanged: see [wire.Packet]. After Close the error is
+	// [os.ErrClosed].
 	Receive(batch []wire.Packet) (n int, err error)
 
 	// Send gives packets to the link and never waits: it returns how many
