@@ -167,7 +167,7 @@ func (c *Conn) await(ctx context.Context, op string, stage tfo.Stage) error {
 	var stop func() bool
 	for {
 		switch h := s.handshake(); {
-		case h.Stage >= stage:
+		case h.Stage >= stage, h.Stage == tfo.Closed:
 			if h.Stage == tfo.Closed && stage != tfo.Closed {
 				return net.ErrClosed
 			}

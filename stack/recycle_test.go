@@ -244,6 +244,7 @@ func TestRecycleWaiters(t *testing.T) {
 			"copy":  func() error { _, err := c.WriteTo(io.Discard); return err },
 			"write": func() error { _, err := c.Write(make([]byte, 20<<20)); return err },
 			"await": func() error { return c.Await(context.Background(), "read", tfo.Closed) },
+			"never": func() error { return c.Await(context.Background(), "read", tfo.Closed+1) },
 		} {
 			wait.Go(func() {
 				if err := f(); err != nil && !errors.Is(err, net.ErrClosed) {
