@@ -75,13 +75,18 @@ func (c *Conn) take(seq uint32, p []byte, from **wire.Buffer) {
 		c.rcv.nxt += uint32(len(p))
 		return
 	}
-	off := c.in.n + int(seq-c.rcv.nxt)
-	if !c.reassembly().insert(seq, seq+uint32(len(p))) {
+	off, next := c.in.n+int(seq-c.rcv.nxt), c.rcv.nxt
+	kept := c.reassembly().insert(seq, seq+uint32(len(p)))
+	if seq == next {
+		// It needs no place among the runs, and is not refused for want of
+		// one: the peer could never go on.
+		next = seq + uint32(len(p))
+	} else if !kept {
 		return
 	}
 	c.in.reserve(m, off+len(p))
 	c.in.put(off, p)
-	next := c.asm.advance(c.rcv.nxt)
+	next = c.asm.advance(next)
 	c.in.extend(int(next - c.rcv.nxt))
 	c.rcv.nxt = next
 }
