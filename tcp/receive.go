@@ -140,7 +140,7 @@ func (c *Conn) checkTimestamp(t instant, s *wire.Segment) bool {
 		// https://www.rfc-editor.org/rfc/rfc7323#section-3.2
 		return s.Flags.Has(wire.SYN) || c.cfg.AcceptNoTimestamp
 	}
-	if !before(s.Options.TSVal, c.rcv.recent) || t.sub(c.rcv.recentAt) > pawsIdle {
+	if !before(s.Options.TSVal, c.rcv.recent) || c.outdated(t) {
 		return true
 	}
 	c.unacceptable(t, s)
@@ -151,13 +151,19 @@ func (c *Conn) checkTimestamp(t instant, s *wire.Segment) bool {
 // fastest clock allowed.
 const pawsIdle = 24 * 24 * time.Hour
 
+// outdated reports whether TS.Recent is too old to compare with. Whatever comes next
+// takes its place.
+//
+// https://www.rfc-editor.org/rfc/rfc7323#section-5.5
+func (c *Conn) outdated(t instant) bool { return t.sub(c.rcv.recentAt) > pawsIdle }
+
 // updateRecent is rule R3: "If an arriving segment satisfies SEG.TSval >=
 // TS.Recent and SEG.SEQ <= Last.ACK.sent [...], then record its timestamp in
 // TS.Recent."
 // https://www.rfc-editor.org/rfc/rfc7323#section-5.3
 func (c *Conn) updateRecent(t instant, s *wire.Segment) {
 	if c.is(useTimestamps) && s.Options.Timestamps && !after(s.Seq, c.rcv.acked) &&
-		!before(s.Options.TSVal, c.rcv.recent) {
+		(!before(s.Options.TSVal, c.rcv.recent) || c.outdated(t)) {
 		c.rcv.recent, c.rcv.recentAt = s.Options.TSVal, t
 	}
 }
