@@ -106,7 +106,7 @@ func (c *Conn) updateWindow(s *wire.Segment) (changed bool) {
 		c.probes = 0
 		if c.timers[timerPersist] != 0 {
 			c.timers.stop(timerPersist)
-			c.rtt.backoff = 0
+			c.rtt.backoff, c.stalled = 0, 0
 		}
 	}
 	return changed

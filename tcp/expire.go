@@ -149,6 +149,10 @@ func (c *Conn) gaveUp(t instant, tries int) bool {
 // (SHLD-29) (Section 3.8.1), and SHOULD increase exponentially the interval
 // between successive probes (SHLD-30)."
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//
+// One that nobody owns any more is given up all the same, when the interval can grow no
+// more and probes have met a shut window as often as data would be sent again: as in
+// Linux. Or else peers could fill a host with what they never take (RFC 6429).
 func (c *Conn) persistExpired(t instant) {
 	if c.snd.una != c.snd.nxt || c.unsent() == 0 {
 		return
@@ -161,7 +165,11 @@ func (c *Conn) persistExpired(t instant) {
 		return
 	}
 	c.probes++
-	if c.gaveUp(t, int(c.probes)) {
+	tries := int(c.probes)
+	if c.is(closedByUser) && c.rtt.timeout(c.cfg) == c.cfg.maxRTO() {
+		tries = max(tries, int(c.rtt.backoff)+1)
+	}
+	if c.gaveUp(t, tries) {
 		return
 	}
 	c.set(probeZero)

@@ -42,15 +42,25 @@ func (c *Conn) keepaliveExpired(t instant) {
 		return
 	}
 	if c.snd.una == c.snd.nxt && c.timers[timerPersist] == 0 {
-		if int(c.probes) >= or(c.asking().Count, 9) {
+		if c.unanswered(interval) {
 			c.fail(t, ErrTimeout)
 			c.due |= dueReset
 			return
 		}
-		c.probes++
+		c.probes = min(c.probes+1, 254)
 		c.set(probeKeep)
 	}
 	c.timers.set(timerKeepalive, t.add(interval))
+}
+
+// unanswered reports whether enough probes were sent in vain: so many or, where there
+// is a user timeout, one at least in all of that time, as in Linux.
+func (c *Conn) unanswered(interval time.Duration) bool {
+	if c.userLimit <= 0 {
+		return int(c.probes) >= or(c.asking().Count, 9)
+	}
+	silence := or(c.asking().Idle, 2*time.Hour) + time.Duration(c.probes)*interval
+	return c.probes > 0 && silence >= c.userLimit
 }
 
 // asking is when to ask: as configured for all, or for this connection.
