@@ -72,11 +72,19 @@ func (c *Conn) packetTooBig(t instant, mtu uint32) {
 	if !is4 {
 		headers, least = 60, minMTU6
 	}
-	if mtu == 0 {
+	switch {
+	case !is4 && mtu < least:
+		// No IPv6 link is as narrow: it is to be discarded.
+		return
+	case mtu == 0:
 		// A router that knows no MTU: the next plateau.
 		mtu = uint32(c.snd.mss)*3/4 + headers
 	}
-	c.lowerMSS(t, uint16(min(max(mtu, least)-headers, 65535)))
+	if !c.lowerMSS(t, uint16(min(max(mtu, least)-headers, 65535))) {
+		// Known: routers complain of each packet. What was sent since is
+		// small enough.
+		return
+	}
 	if c.state == SynSent {
 		// The SYN with data was too big.
 		c.fallBack(tfo.Unreachable)
@@ -94,18 +102,23 @@ func (c *Conn) packetTooBig(t instant, mtu uint32) {
 	}
 }
 
-func (c *Conn) lowerMSS(t instant, mss uint16) {
+// lowerMSS reports whether that makes the segments smaller.
+func (c *Conn) lowerMSS(t instant, mss uint16) bool {
 	mss = max(mss, minMSS)
 	if c.state == SynSent {
+		if mss >= c.cfg.mtuMSS(c.local.Addr().Is4()) || c.pmtu.mss != 0 && mss >= c.pmtu.mss {
+			return false
+		}
 		c.pmtu.mss = mss
-		return
+		return true
 	}
 	if mss >= c.snd.mss {
-		return
+		return false
 	}
 	c.snd.mss, c.pmtu.mss = mss, mss
 	c.pmtu.lowered = uint32(t / instant(time.Second))
 	c.cc.setMSS(c.segmentSize())
+	return true
 }
 
 // raiseMSS goes back to full segments after a while: paths change, and what was
