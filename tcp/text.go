@@ -124,6 +124,7 @@ func (c *Conn) acknowledgeText(t instant, s *wire.Segment, inOrder bool) {
 // takeFIN: everything up to the peer's FIN has come.
 func (c *Conn) takeFIN(t instant) {
 	c.rcv.nxt++
+	c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt) // the FIN may lie behind a full window
 	c.set(finTaken)
 	c.asm = nil
 	if c.in.len() == 0 {

@@ -12,9 +12,8 @@ import (
 // and never left (SHLD-14).
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
 func (c *Conn) announce() uint16 {
-	if c.is(finTaken) {
-		c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt)
-	} else if edge := c.rcv.nxt + c.freeSpace(); after(edge, c.rcv.edge) && edge-c.rcv.edge >= c.sillyStep() {
+	edge := c.rcv.nxt + c.freeSpace()
+	if !c.is(finTaken) && after(edge, c.rcv.edge) && edge-c.rcv.edge >= c.sillyStep() {
 		// Down to what the scale can express.
 		wnd := min((edge-c.rcv.nxt)>>c.rcv.scale, 65535) << c.rcv.scale
 		c.rcv.edge = seqMax(c.rcv.edge, c.rcv.nxt+wnd)
