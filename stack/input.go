@@ -173,9 +173,15 @@ func (h *Host) receive(now time.Time, link int16, s *wire.Segment) {
 		}
 		return
 	}
+	l := h.listener(s.Dst)
 	w, waits := h.waits.get(&f)
 	if waits {
-		reply, send, reuse := w.Receive(now, h.config(variant{link: link}), s)
+		cfg := h.config(variant{link: link})
+		reply, send, reuse := w.Receive(now, cfg, s)
+		if reuse && l == nil {
+			reuse = false
+			reply, send = w.Refuse(now, cfg, s)
+		}
 		if send {
 			h.transmit(link, &reply)
 		}
@@ -184,7 +190,7 @@ func (h *Host) receive(now time.Time, link int16, s *wire.Segment) {
 		}
 		h.endWait(w)
 	}
-	if l := h.listener(s.Dst); l != nil {
+	if l != nil {
 		l.arrive(now, link, s, w)
 		return
 	}

@@ -39,7 +39,7 @@ func (w *Wait) Deadline() time.Time { return time.UnixMilli(w.until) }
 
 // Receive answers a segment for the connection that was. With reuse, the segment
 // is a SYN that may open a new connection: the caller drops the record and gives
-// both to [Listener.Reopen].
+// both to [Listener.Reopen] or, if nobody listens, has it answered by Refuse.
 //
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.Segment, send, reuse bool) {
@@ -59,12 +59,23 @@ func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.
 		w.updateRecent(s)
 		return wire.Segment{}, false, false
 	}
+	reply, send = w.answer(now, cfg, s)
+	return reply, send, false
+}
+
+// Refuse answers a SYN that opens no connection: the record stays, or anybody could
+// end TIME-WAIT early. As in Linux.
+func (w *Wait) Refuse(now time.Time, cfg *Config, s *wire.Segment) (reply wire.Segment, send bool) {
+	return w.answer(now, cfg, s)
+}
+
+func (w *Wait) answer(now time.Time, cfg *Config, s *wire.Segment) (reply wire.Segment, send bool) {
 	if s.SeqLen() == 0 || s.Flags.Has(wire.SYN) {
 		// The peer may answer our ACK as we do its: limited in rate.
 		// https://www.rfc-editor.org/rfc/rfc5961#section-7
 		t := uint32(now.UnixMilli()-w.since) + 1
 		if w.challenged != 0 && t-w.challenged < uint32(challengeInterval.Milliseconds()) {
-			return wire.Segment{}, false, false
+			return wire.Segment{}, false
 		}
 		w.challenged = t
 	}
@@ -77,7 +88,7 @@ func (w *Wait) Receive(now time.Time, cfg *Config, s *wire.Segment) (reply wire.
 		reply.Options.TSVal = w.tsBase + uint32(time.Duration(now.UnixMilli()-w.since)*time.Millisecond/cfg.tick())
 		reply.Options.TSEcr = w.recent
 	}
-	return reply, true, false
+	return reply, true
 }
 
 // updateRecent is rule R3 of RFC 7323, for nothing but ACKs: data that comes after
