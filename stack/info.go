@@ -32,6 +32,8 @@ func (s *Socket) Info() Info {
 		i.Info, i.Confirmed = s.conn.Info(), s.conn.Confirmed()
 	case s.past != nil:
 		i.Info, i.Confirmed = s.past.info(), s.past.confirmed
+	case s.flags&putOff != 0:
+		i.State = tcp.SynSent
 	}
 	return i
 }

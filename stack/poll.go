@@ -31,6 +31,8 @@ func (s *Socket) Poll() Poll {
 		return 0
 	case s.flags&putOff != 0:
 		return out // the first Send opens the connection
+	case c == nil && s.hasError():
+		return PollHup | out | PollErr
 	case c == nil:
 		return PollHup | out
 	}

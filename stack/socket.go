@@ -75,6 +75,7 @@ const (
 	fastOpenAlive                          // Fast Open was in use: count what becomes of it
 	softError                              // ICMP has said something
 	outcomeCounted                         // what became of Fast Open is in the counters
+	disconnected                           // a connection was given up here: an error to be told
 )
 
 // Socket makes a TCP socket.
@@ -110,7 +111,7 @@ func (s *Socket) Bind(local netip.AddrPort) error {
 	switch {
 	case s.flags&closed != 0:
 		return syscall.EBADF
-	case s.isBound() || s.conn != nil:
+	case s.isBound() || s.conn != nil || s.flags&putOff != 0:
 		return syscall.EINVAL
 	}
 	h := s.host
@@ -189,10 +190,16 @@ func (s *Socket) Local() netip.AddrPort {
 
 // Remote is the peer's address: ENOTCONN without a peer.
 func (s *Socket) Remote() (netip.AddrPort, error) {
-	if s.conn == nil || s.conn.State() == tcp.Closed || s.conn.State() == tcp.SynSent {
+	if s.over() || s.conn.State() == tcp.SynSent {
 		return netip.AddrPort{}, syscall.ENOTCONN
 	}
 	return s.conn.Remote(), nil
+}
+
+// over reports whether there is no connection, or none any more. In TIME-WAIT there is
+// none for a socket.
+func (s *Socket) over() bool {
+	return s.conn == nil || s.conn.State() == tcp.Closed || s.conn.State() == tcp.TimeWait
 }
 
 // observe takes what the machine says has happened.

@@ -46,7 +46,8 @@ func (s *Socket) Connect(now time.Time, remote netip.AddrPort) error {
 
 // ConnectWith begins a connection with data (sendto with MSG_FASTOPEN). With a
 // cookie at hand, it returns how many bytes the SYN took. Without one, it returns
-// EINPROGRESS, the SYN asks for a cookie, and nothing of p is kept.
+// EINPROGRESS, the SYN asks for a cookie, and nothing of p is kept. Where a connection
+// has begun already, it fails as Connect does.
 //
 // The data can reach the peer's application twice: RFC 7413 section 6.1.
 func (s *Socket) ConnectWith(now time.Time, remote netip.AddrPort, p []byte) (int, error) {
@@ -56,11 +57,11 @@ func (s *Socket) ConnectWith(now time.Time, remote netip.AddrPort, p []byte) (in
 	if s.flags&putOff != 0 {
 		return s.Send(now, p)
 	}
-	if s.conn != nil && s.conn.State() != tcp.Closed && s.conn.State() != tcp.SynSent {
-		// Connected: the flag says nothing.
+	switch err := s.connectable(); {
+	case err == errAlreadyOpen:
+		// As Connect does, it tells once that there is a connection.
 		return s.Send(now, p)
-	}
-	if err := s.connectable(); err != nil {
+	case err != nil:
 		return 0, err
 	}
 	remote, err := checkRemote(remote)
@@ -71,7 +72,8 @@ func (s *Socket) ConnectWith(now time.Time, remote netip.AddrPort, p []byte) (in
 }
 
 // Disconnect makes the socket as if it had never been connected, or puts an end
-// to listening (connect with AF_UNSPEC). The connection is reset.
+// to listening (connect with AF_UNSPEC). The connection is reset, which PendingError
+// tells as ECONNRESET.
 func (s *Socket) Disconnect(now time.Time) error {
 	if s.flags&closed != 0 {
 		return syscall.EBADF
@@ -79,12 +81,21 @@ func (s *Socket) Disconnect(now time.Time) error {
 	if s.ext != nil && s.ext.listener != nil {
 		s.stopListening(now)
 	}
+	given := s.flags & putOff
 	if c := s.conn; c != nil {
+		switch c.State() {
+		case tcp.Closed, tcp.Closing, tcp.LastAck, tcp.TimeWait:
+		default:
+			given = putOff
+		}
 		c.Abort(now)
 		s.host.attend(now, s)
 		s.conn = nil
 	}
-	s.flags &= reuseAddr | noDelay | keepalive | deferConnect
+	s.flags &= reuseAddr | noDelay | keepalive | deferConnect | touched
+	if given != 0 {
+		s.flags |= disconnected
+	}
 	s.rouse()
 	s.host.settle(now)
 	return nil
@@ -234,6 +245,7 @@ func (s *Socket) dial(now time.Time, remote netip.AddrPort, mode clientMode, ear
 	} else if f := flowOf(local, remote); h.inUse(&f) {
 		return syscall.EADDRNOTAVAIL
 	}
+	s.flags &^= disconnected
 	s.conn = tcp.Dial(now, cfg, local, remote, early)
 	s.conn.SetWanted(wanted)
 	s.link = link

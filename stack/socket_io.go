@@ -23,14 +23,12 @@ func (s *Socket) Send(now time.Time, p []byte) (int, error) {
 		}
 		s.flags &^= putOff
 		return s.openWith(now, s.ext.remote, s.ext.mode, p)
-	case s.conn == nil:
-		return 0, syscall.EPIPE
 	}
 	if err := s.takeError(); err != nil {
 		return 0, err
 	}
 	switch {
-	case s.flags&shutWrite != 0, s.conn.State() == tcp.Closed:
+	case s.conn == nil, s.flags&shutWrite != 0, s.conn.State() == tcp.Closed:
 		return 0, syscall.EPIPE
 	case s.conn.State() == tcp.SynSent:
 		s.flags |= noSpace
@@ -90,6 +88,9 @@ func (s *Socket) receivable() error {
 	case s.flags&putOff != 0:
 		return syscall.EAGAIN
 	case s.conn == nil:
+		if err := s.takeError(); err != nil {
+			return err
+		}
 		return syscall.ENOTCONN
 	}
 	return nil
@@ -120,7 +121,9 @@ const (
 
 // Shutdown ends one side of the connection, or both: ENOTCONN without one. Reading
 // gives what has come, and then the end; writing ends with a FIN behind what was
-// sent. On a listener, ShutRead puts an end to listening.
+// sent. What comes when both have ended is answered by a reset. On a listener, ShutRead
+// puts an end to listening, and on a socket that connects, both put an end to that, as
+// Disconnect does.
 func (s *Socket) Shutdown(now time.Time, how int) error {
 	switch {
 	case s.flags&closed != 0:
@@ -135,17 +138,16 @@ func (s *Socket) Shutdown(now time.Time, how int) error {
 		}
 		return nil
 	case s.flags&putOff != 0:
-		// Nothing was sent, and nothing will be.
-		s.flags &^= putOff
-		return nil
-	case s.conn == nil || s.conn.State() == tcp.Closed:
+		return s.Disconnect(now)
+	case s.over():
 		return syscall.ENOTCONN
+	case s.conn.State() == tcp.SynSent:
+		return s.Disconnect(now)
 	}
-	if s.conn.State() == tcp.SynSent {
-		s.conn.Abort(now)
-	}
+	s.flags |= connected // for Connect, too
 	if how&ShutRead != 0 {
 		s.flags |= shutRead
+		s.conn.CloseRead()
 	}
 	if how&ShutWrite != 0 {
 		s.flags |= shutWrite
@@ -172,13 +174,17 @@ func (s *Socket) PendingError() error {
 
 // hasError reports whether there is an error that was not told.
 func (s *Socket) hasError() bool {
-	return s.conn != nil && s.flags&errorTaken == 0 && s.conn.Err() != nil
+	return s.flags&disconnected != 0 || s.conn != nil && s.flags&errorTaken == 0 && s.conn.Err() != nil
 }
 
 // takeError returns what ended the connection, once.
 func (s *Socket) takeError() error {
 	if !s.hasError() {
 		return nil
+	}
+	if s.flags&disconnected != 0 {
+		s.flags &^= disconnected
+		return syscall.ECONNRESET
 	}
 	s.flags |= errorTaken
 	e := errno(s.conn.Err())

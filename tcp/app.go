@@ -124,6 +124,11 @@ func (c *Conn) CloseWrite(now time.Time) {
 	c.set(writeClosed)
 }
 
+// CloseRead says that what comes will not be read. It is kept all the same, as in
+// Linux, until our side of the stream has ended, too: then there is no connection for
+// it any more, and it is answered by a reset as after Close.
+func (c *Conn) CloseRead() { c.set(readClosed) }
+
 // Close ends the connection in both directions: what was written is still sent,
 // what comes is not read any more.
 //

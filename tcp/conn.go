@@ -138,6 +138,7 @@ const (
 	largeLost                           // a large SYN was lost, and a small one was not
 	sendFixed                           // the application has said how much to keep
 	outLent                             // a part of the send buffer is lent
+	readClosed                          // the application will read no more
 )
 
 func (c *Conn) is(f connFlags) bool { return c.flags&f != 0 }

@@ -23,9 +23,13 @@ func (c *Conn) receiveText(t instant, s *wire.Segment, seq uint32) {
 		return
 	}
 	end := seq + uint32(s.Len())
-	if c.is(closedByUser) && after(end, c.rcv.nxt) {
+	if after(end, c.rcv.nxt) && (c.is(closedByUser) || c.is(readClosed) && c.state != Established) {
 		// Nobody will read it.
-		c.fail(t, ErrAborted)
+		err := ErrReset
+		if c.is(closedByUser) {
+			err = ErrAborted
+		}
+		c.fail(t, err)
 		c.due |= dueReset
 		return
 	}
