@@ -129,18 +129,27 @@ func (c *Conn) Close() error {
 // CloseWrite ends the stream that is sent, behind what was written.
 func (c *Conn) CloseWrite() error { return c.shutdown(ShutWrite) }
 
-// CloseRead ends the stream that is read: what comes is thrown away.
+// CloseRead ends the stream that is read, as of [net.TCPConn]: what comes is not waited
+// for, and answered by a reset once the other stream has ended, too.
 func (c *Conn) CloseRead() error { return c.shutdown(ShutRead) }
 
 func (c *Conn) shutdown(how int) error {
 	return c.do("close", func(now time.Time, s *Socket) error {
 		if s.conn != nil && s.conn.State() == tcp.SynSent {
 			// Not to be thrown away, as Shutdown would.
-			s.conn.CloseWrite(now)
-			s.flags |= shutWrite
+			if how&ShutRead != 0 {
+				s.conn.CloseRead()
+				s.flags |= shutRead
+			}
+			if how&ShutWrite != 0 {
+				s.conn.CloseWrite(now)
+				s.flags |= shutWrite
+			}
 			return nil
 		}
-		return s.Shutdown(now, how)
+		err := s.Shutdown(now, how)
+		s.flags &^= disconnected
+		return err
 	})
 }
 
