@@ -63,7 +63,7 @@ func (s *Socket) lend(n int) ([]byte, error) {
 	room, err := s.conn.Lend(n)
 	switch {
 	case err != nil:
-		return nil, errno(err)
+		return nil, s.errno(err)
 	case room == nil:
 		s.flags |= noSpace
 		return nil, syscall.EAGAIN
@@ -77,7 +77,7 @@ func (c *Conn) fill(r io.Reader, room []byte) (n int, err error) {
 	defer func() { // also if r panics
 		now := t.lock()
 		if ferr := s.conn.Fill(now, n); ferr != nil && n > 0 {
-			n, err = 0, c.wrapLocked("write", errno(ferr))
+			n, err = 0, c.wrapLocked("write", s.errno(ferr))
 		}
 		s.letGo()
 		s.host.touch(s)

@@ -173,7 +173,7 @@ func (c *Conn) await(ctx context.Context, op string, stage tfo.Stage) error {
 			}
 			return nil
 		case h.Dead && stage != tfo.Closed:
-			return errno(s.conn.Err())
+			return s.errno(s.conn.Err())
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case op != "" && s.blocked != nil:

@@ -36,7 +36,7 @@ func (s *Socket) Send(now time.Time, p []byte) (int, error) {
 	}
 	n, err := s.conn.Write(now, p)
 	if err != nil {
-		return 0, errno(err)
+		return 0, s.errno(err)
 	}
 	if n < len(p) {
 		s.flags |= noSpace
@@ -167,7 +167,7 @@ func (s *Socket) PendingError() error {
 	}
 	if s.flags&softError != 0 {
 		s.flags &^= softError
-		return errnoOf(s.conn.Soft())
+		return errnoOf(s.conn.Soft(), s.conn.Remote().Addr())
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (s *Socket) takeError() error {
 		return syscall.ECONNRESET
 	}
 	s.flags |= errorTaken
-	e := errno(s.conn.Err())
+	e := s.errno(s.conn.Err())
 	if e == syscall.ECONNRESET && s.conn.Ended() {
 		// The peer had said that it would send no more: what it refuses
 		// is our sending.

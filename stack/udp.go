@@ -289,7 +289,7 @@ func (u *UDPSocket) receiveError(m *wire.ICMP) {
 	switch m.Kind {
 	case wire.PortUnreachable, wire.ProtocolUnknown, wire.AdminProhibited:
 		if u.remote.IsValid() {
-			u.err = errnoOf(m.Kind)
+			u.err = errnoOf(m.Kind, u.remote.Addr())
 			u.rouse()
 		}
 	}
