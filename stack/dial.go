@@ -158,20 +158,76 @@ func (timeout) Is(err error) bool {
 	return err == context.DeadlineExceeded || err == os.ErrDeadlineExceeded
 }
 
-// Resolver looks names up at the servers of Config.DNS, through the stack.
+// Resolver looks names up at the servers of Config.DNS, through the stack: at the first
+// that answers, and at the same from then on.
 func (t *Stack) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		if len(t.dns) == 0 {
 			return nil, errNoServer
 		}
 		// The address is of the machine's own server, which the stack may
-		// not reach. Those of the stack take turns.
+		// not reach. It has no number of tries either: package net asks
+		// twice, perhaps for two kinds of address at the same time.
 		t.mu.Lock()
-		server := t.dns[t.turn%len(t.dns)]
-		t.turn++
+		q := question{t, t.turn}
 		t.mu.Unlock()
-		return t.DialContext(ctx, network, server.String())
+		c, err := t.DialContext(ctx, network, t.dns[q.turn%len(t.dns)].String())
+		if err != nil {
+			q.failed()
+			return nil, err
+		}
+		if u, ok := c.(*UDPConn); ok {
+			return &packetQuestion{u, q}, nil
+		}
+		return &streamQuestion{c, q}, nil
 	}}
+}
+
+// question is to a name server.
+type question struct {
+	stack *Stack
+	turn  int
+}
+
+// failed has those that follow ask the next server.
+func (q question) failed() {
+	q.stack.mu.Lock()
+	if q.stack.turn == q.turn {
+		q.stack.turn++
+	}
+	q.stack.mu.Unlock()
+}
+
+// packetQuestion and streamQuestion are connections to a name server that note when it
+// does not answer; the former also when it says that it cannot.
+type (
+	packetQuestion struct {
+		*UDPConn
+		question
+	}
+	streamQuestion struct {
+		net.Conn
+		question
+	}
+)
+
+// Read implements [net.Conn].
+func (q *packetQuestion) Read(p []byte) (int, error) {
+	n, err := q.UDPConn.Read(p)
+	const noError, noSuchName = 0, 3
+	if err != nil || n > 3 && p[3]&15 != noError && p[3]&15 != noSuchName {
+		q.failed()
+	}
+	return n, err
+}
+
+// Read implements [net.Conn].
+func (q *streamQuestion) Read(p []byte) (int, error) {
+	n, err := q.Conn.Read(p)
+	if err != nil {
+		q.failed()
+	}
+	return n, err
 }
 
 var errNoServer = errors.New("the stack knows no name server: set Config.DNS, or dial addresses")
