@@ -46,7 +46,7 @@ func (s *Socket) Poll() Poll {
 	if noRead {
 		p |= in | PollRdHup
 	}
-	if state != tcp.SynSent && (state != tcp.SynReceived || s.flags&passive != 0) {
+	if !s.opening() {
 		if s.Unread() > 0 {
 			p |= in
 		}

@@ -30,7 +30,7 @@ func (s *Socket) Send(now time.Time, p []byte) (int, error) {
 	switch {
 	case s.conn == nil, s.flags&shutWrite != 0, s.conn.State() == tcp.Closed:
 		return 0, syscall.EPIPE
-	case s.conn.State() == tcp.SynSent:
+	case s.opening():
 		s.flags |= noSpace
 		return 0, syscall.EAGAIN
 	}
@@ -48,6 +48,12 @@ func (s *Socket) Send(now time.Time, p []byte) (int, error) {
 		return 0, syscall.EAGAIN
 	}
 	return n, nil
+}
+
+// opening reports whether nothing can be sent yet: our SYN was not answered.
+func (s *Socket) opening() bool {
+	state := s.conn.State()
+	return state == tcp.SynSent || state == tcp.SynReceived && s.flags&passive == 0
 }
 
 // Receive takes bytes that have come: EAGAIN if there are none yet, io.EOF at the
@@ -188,7 +194,7 @@ func (s *Socket) takeError() error {
 	}
 	s.flags |= errorTaken
 	e := s.errno(s.conn.Err())
-	if e == syscall.ECONNRESET && s.conn.Ended() {
+	if e == syscall.ECONNRESET && s.conn.Ended() && s.flags&shutWrite == 0 {
 		// The peer had said that it would send no more: what it refuses
 		// is our sending.
 		e = syscall.EPIPE

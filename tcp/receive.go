@@ -193,7 +193,8 @@ func (c *Conn) receiveReset(t instant, s *wire.Segment) {
 		// https://www.rfc-editor.org/rfc/rfc1337#section-3
 		return
 	case Closing, LastAck:
-		err = nil
+		// What was sent has perhaps not arrived. RFC 9293 only has the
+		// connection closed; Linux says why, too.
 	default:
 		if !c.is(everReceived) && c.retries > 0 {
 			c.suspectBlackHole(c.time(t))
