@@ -327,7 +327,7 @@ func (c *Conn) invariants() error {
 	switch {
 	case after(c.snd.una, c.snd.nxt):
 		return errors.New("SND.UNA after SND.NXT")
-	case before(c.rcv.edge, c.rcv.nxt) && !c.is(finTaken):
+	case before(c.rcv.edge, c.rcv.nxt):
 		return errors.New("RCV.NXT beyond the announced edge")
 	case c.in.n < 0 || c.in.chained() < 0 || c.out.n < 0 || c.in.n > len(c.in.b) || c.out.n > len(c.out.b):
 		return errors.New("buffer counts out of range")
