@@ -13,7 +13,7 @@ type Info struct {
 	Passive   bool // it came in
 	// FastOpenChild says that a SYN that was trusted has made it
 	// (TCPI_OPT_TFO_CHILD), SYNData that data in a SYN was accepted, ours or
-	// the peer's (TCPI_OPT_SYN_DATA).
+	// the peer's, or came in a SYN-ACK (TCPI_OPT_SYN_DATA).
 	FastOpenChild, SYNData bool
 }
 
@@ -30,6 +30,7 @@ func (s *Socket) Info() Info {
 	switch {
 	case s.conn != nil:
 		i.Info, i.Confirmed = s.conn.Info(), s.conn.Confirmed()
+		i.SYNData = i.SYNData || i.SYNACKData
 	case s.past != nil:
 		i.Info, i.Confirmed = s.past.info(), s.past.confirmed
 	case s.flags&putOff != 0:

@@ -240,6 +240,7 @@ type Info struct {
 	ReceiveLimit     uint32 // bytes kept unread at most
 	Delivered        uint32 // segments the peer has acknowledged, the SYN with its data as one
 	TotalResent      uint32 // segments sent again, SYNs too
+	SYNACKData       bool   // the answer to our SYN brought data
 }
 
 // Info tells how the connection does.
@@ -254,7 +255,7 @@ func (c *Conn) Info() Info {
 		Recovering:   c.recovery.phase == recovering || c.recovery.phase == timedOut,
 		ReceiveLimit: c.rcv.limit,
 		Sacked:       c.board.sackedBytes, Lost: c.board.lostBytes, Resent: c.board.pendingBytes,
-		Delivered: c.delivered, TotalResent: c.resent,
+		Delivered: c.delivered, TotalResent: c.resent, SYNACKData: c.fo.answered,
 	}
 }
 

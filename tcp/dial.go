@@ -96,6 +96,7 @@ func (c *Conn) receiveSynSent(t instant, s *wire.Segment) {
 	// Data or FIN in the SYN-ACK: a server may send them only to a client
 	// that used Fast Open. Otherwise they come again.
 	if used && (s.Len() > 0 || s.Flags.Has(wire.FIN)) {
+		c.fo.answered = s.Len() > 0
 		c.receiveText(t, s, s.Seq+1)
 	}
 }

@@ -18,6 +18,7 @@ type fastOpen struct {
 	hold         bool // ... but what is written waits for the handshake
 	inSYNACK     bool // data may go into the first SYN-ACK
 	tried        bool // our first SYN carried the option, or data
+	answered     bool // the SYN-ACK brought data
 	sent, wanted uint32
 	grant        *tfo.Option // goes into the first SYN-ACK, if not nil
 	avoid        *tfo.Avoid
