@@ -41,9 +41,7 @@ func (s *Socket) Listen(now time.Time, backlog int) error {
 		return syscall.EADDRINUSE
 	}
 	e.children = map[*tcp.Conn]*Socket{}
-	e.listener = tcp.Listen(h.config(e.variant(0)), tcp.ListenConfig{
-		Backlog: e.backlog, SYNQueue: h.settings.SYNQueue,
-	}, e.local)
+	e.listener = tcp.Listen(h.config(e.variant(0)), tcp.ListenConfig{Backlog: e.backlog}, e.local)
 	h.listeners[e.local] = s
 	s.refreshListener()
 	return nil
@@ -120,8 +118,8 @@ func (s *Socket) inherit(now time.Time, child *Socket) {
 	child.applyOptions(now)
 }
 
-// refreshListener gives the machine what the socket and the host say of Fast Open
-// now: the host's switches count for every SYN, and at once.
+// refreshListener gives the machine what the socket and the host say of Fast Open, and
+// of SYN cookies, now: the host's switches count for every SYN, and at once.
 func (s *Socket) refreshListener() {
 	set, e := &s.host.settings, s.ext
 	f := set.Listen
@@ -142,6 +140,7 @@ func (s *Socket) refreshListener() {
 		e.fast.extra(&f)
 	}
 	e.listener.SetFastOpen(f)
+	e.listener.SetSYNQueue(set.SYNQueue)
 }
 
 // Close gives the socket up. Of a connection, what was sent is still delivered,

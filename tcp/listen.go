@@ -221,6 +221,9 @@ func (l *Listener) SetFastOpen(f FastOpenServer) { l.lc.FastOpen = f }
 // SetBacklog changes how many connections may wait for Accept; zero is 128.
 func (l *Listener) SetBacklog(n int) { l.lc.Backlog = n }
 
+// SetSYNQueue changes ListenConfig.SYNQueue, from the next SYN on.
+func (l *Listener) SetSYNQueue(n int) { l.lc.SYNQueue = n }
+
 // SetConfig changes what connections are made with from now on.
 func (l *Listener) SetConfig(cfg *Config) { l.cfg = cfg }
 
