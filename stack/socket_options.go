@@ -53,7 +53,7 @@ func (s *Socket) SetKeepaliveConfig(now time.Time, k tcp.Keepalive) {
 func (s *Socket) SetLinger(d time.Duration) { s.extra().lingers = d }
 
 // SetUserTimeout ends the connection when data stays unacknowledged for so long
-// (TCP_USER_TIMEOUT); 0 leaves it to Settings.TCP.Retries.
+// (TCP_USER_TIMEOUT), or its SYN unanswered; 0 leaves it to Settings.TCP.
 func (s *Socket) SetUserTimeout(d time.Duration) {
 	s.extra().tuning.userTimeout = d
 	if s.conn != nil {

@@ -195,8 +195,8 @@ func (c *Conn) SetNoDelay(on bool) {
 	}
 }
 
-// SetUserTimeout ends the connection when data stays unacknowledged for d; zero
-// leaves it to Config.Retries.
+// SetUserTimeout ends the connection when data stays unacknowledged for d, or its SYN
+// unanswered; zero leaves it to Config.Retries and SYNRetries.
 //
 // https://www.rfc-editor.org/rfc/rfc5482
 func (c *Conn) SetUserTimeout(d time.Duration) { c.userLimit = d }

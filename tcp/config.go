@@ -89,7 +89,8 @@ type Config struct {
 	// after Close. If zero, 8.
 	OrphanRetries int
 	// UserTimeout ends a connection whose data stayed unacknowledged for so
-	// long, in place of Retries: RFC 5482. If zero, Retries alone counts.
+	// long, in place of Retries, or its SYN unanswered: RFC 5482. If zero,
+	// Retries and SYNRetries alone count.
 	UserTimeout time.Duration
 
 	// DelayedACK is how long an acknowledgement may wait for company. If

@@ -1,5 +1,7 @@
 package tcp
 
+import "time"
+
 // expire does what is due at t.
 func (c *Conn) expire(t instant) {
 	if c.timers.due(t, timerHandshake) {
@@ -37,7 +39,11 @@ func (c *Conn) armRetransmit(t instant) {
 	if c.state == SynReceived || c.state == SynSent {
 		return
 	}
-	c.timers.set(timerRetransmit, t.add(c.rtt.timeout(c.cfg)))
+	d := c.rtt.timeout(c.cfg)
+	if c.retries > 0 {
+		d = c.withinUserTimeout(t, c.stalled, d)
+	}
+	c.timers.set(timerRetransmit, t.add(d))
 	if c.stalled == 0 {
 		c.stalled = t
 	}
@@ -140,6 +146,15 @@ func (c *Conn) gaveUp(t instant, tries int) bool {
 	return true
 }
 
+// withinUserTimeout is d or, if that is sooner, what is left of the user timeout that
+// runs since then: so that it is found out in time that it is over.
+func (c *Conn) withinUserTimeout(t, since instant, d time.Duration) time.Duration {
+	if c.userLimit <= 0 || since == 0 {
+		return d
+	}
+	return min(d, max(c.userLimit-t.sub(since), time.Millisecond))
+}
+
 // persistExpired probes a window that stays shut.
 //
 // "As long as the receiving TCP peer continues to send acknowledgments in response
@@ -174,5 +189,5 @@ func (c *Conn) persistExpired(t instant) {
 	}
 	c.set(probeZero)
 	c.rtt.backoff = min(c.rtt.backoff+1, 30)
-	c.timers.set(timerPersist, t.add(c.rtt.timeout(c.cfg)))
+	c.timers.set(timerPersist, t.add(c.withinUserTimeout(t, c.stalled, c.rtt.timeout(c.cfg))))
 }

@@ -94,3 +94,42 @@ func TestUserTimeoutOfKeepalive(t *testing.T) {
 		}
 	}
 }
+
+// The user timeout ends a connection when it has come, and not with whatever
+// retransmission is next; an attempt to connect, too, once a SYN was lost. As on Linux
+// 6.18, where connects with 0.5, 1, 3 and 4.5 s end after 1.04, 1.02, 3.03 and 4.52 s.
+func TestUserTimeoutInTime(t *testing.T) {
+	for _, x := range []struct{ limit, ends time.Duration }{
+		{500 * time.Millisecond, time.Second}, // the first SYN's
+		{time.Second, time.Second},
+		{3 * time.Second, 3 * time.Second},
+		{4500 * time.Millisecond, 4500 * time.Millisecond},
+		{time.Hour, 127 * time.Second}, // no more SYNs than without
+	} {
+		h := newHarness(t).client()
+		h.dial(0)
+		h.c.SetUserTimeout(x.limit)
+		for h.send(); h.state() == SynSent; h.send() {
+			h.wake()
+		}
+		if at := h.now.Sub(h.start); at != x.ends || h.c.Err() != ErrTimeout {
+			t.Errorf("user timeout %v: connect ended after %v, want %v: %v", x.limit, at, x.ends, h.c.Err())
+		}
+	}
+	for _, shut := range []bool{false, true} {
+		h := newHarness(t).listen(0)
+		h.establish("mss 1460")
+		h.c.SetUserTimeout(5 * time.Second)
+		if shut {
+			h.recv(20, ". 1:1(0) ack 1 win 0")
+		}
+		h.at(1000)
+		h.write(10)
+		for h.send(); h.state() == Established; h.send() {
+			h.wake()
+		}
+		if at := h.now.Sub(h.start); at < 6*time.Second || at > 6500*time.Millisecond || h.c.Err() != ErrTimeout {
+			t.Errorf("window shut %v: ended after %v, want 6 s: %v", shut, at, h.c.Err())
+		}
+	}
+}

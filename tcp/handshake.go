@@ -24,19 +24,26 @@ func (c *Conn) sendHandshake(t instant) wire.Segment {
 	if c.tries++; c.tries > 1 {
 		c.resent++
 	}
-	c.timers.set(timerHandshake, t.add(c.handshakeTimeout()))
+	c.timers.set(timerHandshake, t.add(c.handshakeTimeout(t)))
 	return s
 }
 
 // handshakeTimeout doubles with every try. The first is taken from what is
 // remembered of the path, or the initial timeout.
-func (c *Conn) handshakeTimeout() time.Duration {
+func (c *Conn) handshakeTimeout(t instant) time.Duration {
 	doublings := int(c.tries) - 1
 	if c.state == SynSent {
 		doublings = max(doublings-c.cfg.SYNLinear, 0)
 	}
-	return min(c.rtt.timeout(c.cfg)<<min(doublings, 20), c.cfg.maxRTO())
+	d := min(c.rtt.timeout(c.cfg)<<min(doublings, 20), c.cfg.maxRTO())
+	if c.state == SynSent && c.tries > 1 {
+		d = c.withinUserTimeout(t, connecting, d)
+	}
+	return d
 }
+
+// connecting is when the first SYN was sent: when the connection was made.
+const connecting instant = 1
 
 // synSegment is our SYN, with what is offered, or our SYN-ACK, with what was
 // negotiated.
@@ -130,7 +137,8 @@ func (c *Conn) handshakeExpired(t instant) {
 	if c.state == SynSent {
 		limit = or(c.dial.retries, c.cfg.synRetries())
 	}
-	if int(c.tries) > limit {
+	late := c.state == SynSent && c.userLimit > 0 && t.sub(connecting) >= c.userLimit
+	if late || int(c.tries) > limit {
 		c.handshakeFailed(t)
 		return
 	}
