@@ -115,6 +115,9 @@ func (s *Socket) stopListening(now time.Time) {
 // inherit gives a connection that came in what its listener has set.
 func (s *Socket) inherit(now time.Time, child *Socket) {
 	child.flags |= s.flags & (noDelay | keepalive)
+	if s.ext.lingers >= 0 {
+		child.extra().lingers = s.ext.lingers
+	}
 	child.applyOptions(now)
 }
 
