@@ -211,7 +211,8 @@ func (c *Conn) SetSYNRetries(n int) {
 
 // SetReceiveBuffer fixes how many bytes are kept unread at most.
 func (c *Conn) SetReceiveBuffer(n int) {
-	c.rcv.limit = uint32(max(min(n, c.cfg.maxReceiveBuffer()), 1))
+	most := max(c.cfg.receiveBuffer(), c.cfg.maxReceiveBuffer())
+	c.rcv.limit = uint32(max(min(n, most), 1))
 	c.rcv.tune.fixed = true
 }
 
