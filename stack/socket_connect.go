@@ -123,6 +123,7 @@ func (s *Socket) connectable() error {
 			if err == nil {
 				err = syscall.ECONNABORTED
 			}
+			s.rouse()
 			return err
 		}
 		return syscall.EISCONN
