@@ -75,6 +75,9 @@ func (c *Conn) Write(now time.Time, p []byte) (int, error) {
 		return 0, err
 	}
 	n := min(len(p), c.writeRoom())
+	if n > 0 && c.is(outLent) {
+		c.withdraw()
+	}
 	c.out.append(c.cfg.memory(), p[:n])
 	return n, nil
 }
@@ -94,9 +97,6 @@ func (c *Conn) writeError() error {
 func (c *Conn) writeRoom() int {
 	if !c.is(sendFixed) {
 		c.snd.limit = max(c.snd.limit, 2*c.cc.cwnd, 64<<10)
-	}
-	if c.is(outLent) {
-		return 0
 	}
 	return max(min(int(c.snd.limit), c.cfg.sendBuffer())-c.out.n, 0)
 }

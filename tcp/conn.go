@@ -50,7 +50,7 @@ type Conn struct {
 	asm      *reassembly // nil as long as nothing came out of order or twice
 
 	fo        fastOpen
-	keepalive *Keepalive // this connection's own, if not nil
+	seldom    *seldom // what few connections need
 	pmtu      pathMTU
 	flags     connFlags
 	state     State
@@ -105,6 +105,19 @@ type receiveSpace struct {
 	quick    uint8  // segments still to acknowledge at once
 	recentAt instant
 	tune     tuning
+}
+
+// seldom is what few connections need.
+type seldom struct {
+	keepalive *Keepalive // this connection's own, if not nil
+	loan      *loan      // a former block of the send buffer that is still lent
+}
+
+func (c *Conn) needs() *seldom {
+	if c.seldom == nil {
+		c.seldom = &seldom{}
+	}
+	return c.seldom
 }
 
 // connFlags are facts about a connection.

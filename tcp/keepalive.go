@@ -19,7 +19,7 @@ func (c *Conn) SetKeepalive(now time.Time, on bool) {
 
 // SetKeepaliveConfig changes when probes are sent.
 func (c *Conn) SetKeepaliveConfig(now time.Time, k Keepalive) {
-	c.keepalive = &k
+	c.needs().keepalive = &k
 	c.SetKeepalive(now, c.is(keepaliveOn))
 }
 
@@ -65,8 +65,8 @@ func (c *Conn) unanswered(interval time.Duration) bool {
 
 // asking is when to ask: as configured for all, or for this connection.
 func (c *Conn) asking() *Keepalive {
-	if c.keepalive != nil {
-		return c.keepalive
+	if c.seldom != nil && c.seldom.keepalive != nil {
+		return c.seldom.keepalive
 	}
 	return &c.cfg.Keepalive
 }

@@ -67,12 +67,13 @@ func (c *Conn) Take(now time.Time) (k Taken, ok bool) {
 
 // Lend is the first half of a Write without copying: it returns at most n bytes of
 // the send buffer for the caller to fill, none if there is no room. Then [Conn.Fill]
-// has to be called, and until then Write takes nothing.
+// has to be called, and until then nothing more is lent. What is written meanwhile
+// goes before.
 func (c *Conn) Lend(n int) ([]byte, error) {
 	if err := c.writeError(); err != nil {
 		return nil, err
 	}
-	if n = min(n, c.writeRoom()); n == 0 {
+	if n = min(n, c.writeRoom()); n == 0 || c.is(outLent) || c.loan() != nil {
 		return nil, nil
 	}
 	c.out.reserve(c.cfg.memory(), c.out.n+n)
@@ -83,19 +84,52 @@ func (c *Conn) Lend(n int) ([]byte, error) {
 // Fill says that the first n bytes of what Lend has lent are to be sent, and gives
 // it back. If the connection cannot be written to any more, they are not sent.
 func (c *Conn) Fill(now time.Time, n int) error {
-	if !c.is(outLent) {
+	l := c.loan()
+	if !c.is(outLent) && l == nil {
 		return nil
 	}
 	c.clear(outLent)
 	c.events |= EventWritable
 	err := c.writeError()
-	if err == nil {
+	switch {
+	case l != nil:
+		if err == nil {
+			c.out.append(c.cfg.memory(), l.block[l.at:l.at+n])
+		}
+		c.cfg.memory().Put(l.block)
+		c.seldom.loan = nil
+	case err == nil:
 		c.out.extend(n)
 	}
 	if c.out.n == 0 {
 		c.out.release(c.cfg.memory())
 	}
 	return err
+}
+
+// loan is a block of the send buffer that is lent, and no part of that any more.
+type loan struct {
+	block []byte
+	at    int // where what was lent begins
+}
+
+func (c *Conn) loan() *loan {
+	if c.seldom == nil {
+		return nil
+	}
+	return c.seldom.loan
+}
+
+// withdraw goes on with another block while a part of the send buffer is lent, so that
+// who waits long for something to put there keeps nobody else from writing.
+func (c *Conn) withdraw() {
+	r, m := &c.out, c.cfg.memory()
+	c.needs().loan = &loan{r.b, (int(r.head) + r.n) & (len(r.b) - 1)}
+	a, b := r.view(0, r.n)
+	*r = ring{most: r.most}
+	r.append(m, a)
+	r.append(m, b)
+	c.clear(outLent)
 }
 
 // releaseOut throws away what was to be sent.

@@ -53,8 +53,17 @@ func TestLend(t *testing.T) {
 		if len(room) == 0 || err != nil {
 			t.Fatal(len(room), err)
 		}
-		if n, err := a.Write(now, []byte{1}); n != 0 || err != nil {
-			t.Fatalf("a write beside what is lent took %d, %v", n, err)
+		if again, err := a.Lend(1); len(again) != 0 || err != nil {
+			t.Fatalf("lent twice: %d, %v", len(again), err)
+		}
+		if i%2 == 0 {
+			// Goes before what is lent, once more with that out of the way.
+			for range 2 {
+				if n, err := a.Write(now, []byte{1, 2}); n != 2 || err != nil {
+					t.Fatalf("a write beside what is lent took %d, %v", n, err)
+				}
+				sent = append(sent, 1, 2)
+			}
 		}
 		exchange() // everything is acknowledged: the queue is empty
 		n := copy(room, bytes.Repeat([]byte{byte(i + 1)}, 3*i))

@@ -25,7 +25,7 @@ func (c *Conn) Recycle() bool {
 	p := c.cfg.Pool
 	over := c.state == Closed || c.state == TimeWait && c.is(closedByUser)
 	waits := c.is(passive) && !c.is(accepted) && (c.fo.child || c.is(confirmed))
-	if p == nil || !over || c.due != 0 || waits || c.is(outLent) {
+	if p == nil || !over || c.due != 0 || waits || c.is(outLent) || c.loan() != nil {
 		return false
 	}
 	c.in.release(c.cfg.memory())
