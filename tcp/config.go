@@ -83,7 +83,8 @@ type Config struct {
 	SYNRetries int
 	// SYNACKRetries is the same for a SYN-ACK. If zero, 5; if negative, never.
 	SYNACKRetries int
-	// Retries is how often data is sent again (R2). If zero, 15.
+	// Retries is how often data is sent again (R2). If zero, 15; more than 254
+	// are 254.
 	Retries int
 	// OrphanRetries is Retries for a connection that nobody owns any more,
 	// after Close. If zero, 8.
@@ -126,7 +127,7 @@ type Config struct {
 type Keepalive struct {
 	Idle     time.Duration // silence before the first probe. If zero, 2 h.
 	Interval time.Duration // between probes. If zero, 75 s.
-	Count    int           // unanswered probes that end the connection. If zero, 9.
+	Count    int           // unanswered probes that end the connection. If zero, 9; at most 254.
 }
 
 // FastOpenClient is the client's side of Fast Open. The zero value uses Fast
@@ -219,7 +220,7 @@ func (c *Config) sendBuffer() int         { return or(c.SendBuffer, 4<<20) }
 func (c *Config) receiveBuffer() int      { return min(or(c.ReceiveBuffer, 64<<10), 1<<30-1) }
 func (c *Config) maxReceiveBuffer() int   { return min(or(c.MaxReceiveBuffer, 6<<20), 1<<30-1) }
 func (c *Config) initialWindow() int      { return or(c.InitialWindow, 10) }
-func (c *Config) retries() int            { return or(c.Retries, 15) }
+func (c *Config) retries() int            { return min(or(c.Retries, 15), maxTries) }
 func (c *Config) orphanRetries() int      { return or(c.OrphanRetries, 8) }
 func (c *Config) synRetries() int         { return max(or(c.SYNRetries, 6), 0) }
 func (c *Config) synackRetries() int      { return max(or(c.SYNACKRetries, 5), 0) }

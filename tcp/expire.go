@@ -119,6 +119,9 @@ func (c *Conn) retransmitExpired(t instant) {
 	c.armRetransmit(t)
 }
 
+// maxTries is how many tries are counted: what counts them has eight bits.
+const maxTries = 254
+
 // gaveUp ends a connection that has sent the same thing tries times without an
 // answer.
 //

@@ -47,7 +47,7 @@ func (c *Conn) keepaliveExpired(t instant) {
 			c.due |= dueReset
 			return
 		}
-		c.probes = min(c.probes+1, 254)
+		c.probes = min(c.probes+1, maxTries)
 		c.set(probeKeep)
 	}
 	c.timers.set(timerKeepalive, t.add(interval))
@@ -57,7 +57,7 @@ func (c *Conn) keepaliveExpired(t instant) {
 // is a user timeout, one at least in all of that time, as in Linux.
 func (c *Conn) unanswered(interval time.Duration) bool {
 	if c.userLimit <= 0 {
-		return int(c.probes) >= or(c.asking().Count, 9)
+		return int(c.probes) >= min(or(c.asking().Count, 9), maxTries)
 	}
 	silence := or(c.asking().Idle, 2*time.Hour) + time.Duration(c.probes)*interval
 	return c.probes > 0 && silence >= c.userLimit

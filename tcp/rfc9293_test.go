@@ -257,6 +257,20 @@ func TestRFC9293_3_8_3_GiveUp(t *testing.T) {
 	if d := h.now.Sub(h.start); d < 100*time.Second {
 		t.Errorf("gave up after %v", d)
 	}
+	// More than can be counted is not for ever.
+	h = newHarness(t)
+	h.cfg.Retries = 1000
+	h.listen(0)
+	h.establish("mss 1460")
+	h.write(10)
+	tries := 0
+	for h.send(); h.state() == Established && tries < 1000; h.send() {
+		tries++
+		h.wake()
+	}
+	if tries != maxTries+1 {
+		t.Errorf("gave up after %d tries", tries)
+	}
 }
 
 // Section 3.8.4: keepalive is off by default, and ends a dead peer.
