@@ -43,6 +43,15 @@
 // Ethernet header, CheckStart counts from there, and who uses it finds the
 // neighbours. Only [Ethernet] has it.
 //
+// [TUNQueue] and [Ethernet] can also be asked for packets without waiting, by
+//
+//	Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error)
+//
+// Any number of goroutines may call it, also while another waits in Receive, and
+// packets stay in order: those of one call are with deliver before others are read,
+// and while those of a Receive are lent, until the next, Poll has none. What is
+// shown to deliver is good until it returns.
+//
 // # Devices
 //
 // Programs that have packets in plain buffers use [TUN], or any device with the

@@ -34,19 +34,49 @@ func (e *Ethernet) Receive(batch []wire.Packet) (n int, err error) {
 	for {
 		n, err = e.port.receive(batch)
 		switch {
-		case err == nil && e.down.Load():
-			e.down.Store(false)
-			e.file.SetReadDeadline(time.Time{})
-		case !e.down.Load() && !errors.Is(err, unix.ENETDOWN), e.gone():
+		case err == nil:
+			if e.down.Load() {
+				e.down.Store(false)
+				e.file.SetReadDeadline(time.Time{})
+				if !e.up() { // these have come before
+					e.watch(downPoll)
+				}
+			}
+		case e.gone():
 		case errors.Is(err, unix.ENETDOWN) || errors.Is(err, os.ErrDeadlineExceeded):
 			// The kernel says once that the interface goes down, and does
 			// not say that it goes away after that.
-			e.down.Store(true)
-			e.file.SetReadDeadline(time.Now().Add(downPoll))
+			e.watch(downPoll)
 			continue
 		}
 		return n, e.wrap("receive from", err)
 	}
+}
+
+// Poll delivers frames that have come and does not wait; see the package's
+// documentation.
+func (e *Ethernet) Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {
+	n, err = e.port.poll(batch, deliver)
+	if errors.Is(err, unix.ENETDOWN) {
+		// The kernel says it once. So Receive is told.
+		e.watch(0)
+	}
+	return n, e.wrap("poll", err)
+}
+
+// watch has Receive look after the interface, which is down, after some time.
+func (e *Ethernet) watch(in time.Duration) {
+	e.down.Store(true)
+	e.file.SetReadDeadline(time.Now().Add(in))
+}
+
+// up reports whether the interface is up.
+func (e *Ethernet) up() bool {
+	ifr, err := e.ifreq()
+	if err == nil {
+		err = ioctl(e.file, unix.SIOCGIFFLAGS, ifr)
+	}
+	return err == nil && ifr.Uint16()&unix.IFF_UP != 0
 }
 
 // downPoll is how often an interface that is down is looked for.

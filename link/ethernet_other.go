@@ -18,6 +18,11 @@ func openEthernet(EthernetConfig) (*Ethernet, error) { return nil, errors.ErrUns
 // Receive fails.
 func (*Ethernet) Receive([]wire.Packet) (n int, err error) { return 0, errors.ErrUnsupported }
 
+// Poll fails.
+func (*Ethernet) Poll([]wire.Packet, func([]wire.Packet)) (n int, err error) {
+	return 0, errors.ErrUnsupported
+}
+
 // Send fails.
 func (*Ethernet) Send([]wire.Packet) (n int, err error) { return 0, errors.ErrUnsupported }
 

@@ -14,17 +14,20 @@ import (
 // A port reads and writes packets with virtio-net headers through a file
 // descriptor: a queue of a TUN device, or a packet socket.
 type port struct {
-	raw   syscall.RawConn
-	lower int // bytes before the IP header: 14 on Ethernet
-	in    receiving
-	outs  sync.Pool // of *sending, for each goroutine that sends
-	drops atomic.Uint64
+	raw    syscall.RawConn
+	lower  int  // bytes before the IP header: 14 on Ethernet
+	socket bool // it can be asked for several packets at once
+	in     receiving
+	polls  polling
+	outs   sync.Pool // of *sending, for each goroutine that sends
+	drops  atomic.Uint64
 }
 
 // init readies a port; a socket can be asked for several packets at once.
 func (o *port) init(raw syscall.RawConn, lower int, socket bool) {
-	o.raw, o.lower = raw, lower
+	o.raw, o.lower, o.socket = raw, lower, socket
 	o.in.init(lower, socket)
+	o.in.ready = o.polls.queued(o.in.ready)
 	o.outs.New = func() any {
 		s := &sending{lower: lower, drops: &o.drops}
 		s.ready = s.write
@@ -34,15 +37,21 @@ func (o *port) init(raw syscall.RawConn, lower int, socket bool) {
 
 // receive is Receive.
 func (o *port) receive(batch []wire.Packet) (n int, err error) {
-	if len(batch) == 0 {
-		return 0, nil
-	}
 	in := &o.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	o.polls.used()
+	if len(batch) == 0 {
+		return 0, nil
+	}
 	in.begin(batch)
 	err = o.raw.Read(in.ready)
 	return in.end(err)
+}
+
+// poll is Poll.
+func (o *port) poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {
+	return o.polls.poll(o.raw, o.lower, o.socket, batch, deliver)
 }
 
 // send is Send.

@@ -46,6 +46,11 @@ func openTUNQueues(TUNConfig, int) ([]*TUNQueue, error) { return nil, errors.Err
 // Receive fails.
 func (*TUNQueue) Receive([]wire.Packet) (n int, err error) { return 0, errors.ErrUnsupported }
 
+// Poll fails.
+func (*TUNQueue) Poll([]wire.Packet, func([]wire.Packet)) (n int, err error) {
+	return 0, errors.ErrUnsupported
+}
+
 // Send fails.
 func (*TUNQueue) Send([]wire.Packet) (n int, err error) { return 0, errors.ErrUnsupported }
 

@@ -29,6 +29,13 @@ func (q *TUNQueue) Receive(batch []wire.Packet) (n int, err error) {
 	return n, q.wrap("receive from", err)
 }
 
+// Poll delivers packets that have come and does not wait; see the package's
+// documentation.
+func (q *TUNQueue) Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {
+	n, err = q.port.poll(batch, deliver)
+	return n, q.wrap("poll", err)
+}
+
 // Send hands packets to the kernel, for which they have arrived on the device.
 // While the device is down they are dropped.
 func (q *TUNQueue) Send(batch []wire.Packet) (n int, err error) {
