@@ -2,6 +2,7 @@ package stack
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,8 @@ type blocked struct {
 	read, write     sync.Cond
 	readBy, writeBy deadline
 	waiting         int
-	prev, next      *blocked // of all, so that Close can wake everybody
+	calls           atomic.Uint32 // how often somebody was woken, or would have been
+	prev, next      *blocked      // of all, so that Close can wake everybody
 }
 
 // deadline wakes those who wait on one side when it has come.
@@ -19,18 +21,31 @@ type deadline struct {
 	at   int64 // of the host's clock; 0 is none
 	slot int32
 	set  bool
-	cond *sync.Cond
+	of   *blocked
 }
 
 func (d *deadline) place() *int32 { return &d.slot }
 
-func (d *deadline) wake(int64) { d.cond.Broadcast() }
+func (d *deadline) wake(int64) { d.of.wakeSide(d == &d.of.readBy) }
 
 func (d *deadline) over(now int64) bool { return d.set && d.at <= now }
 
-func (b *blocked) wakeReaders() { b.read.Broadcast() }
+func (b *blocked) side(read bool) *sync.Cond {
+	if read {
+		return &b.read
+	}
+	return &b.write
+}
+
+func (b *blocked) wakeSide(read bool) {
+	b.calls.Add(1)
+	b.side(read).Broadcast()
+}
+
+func (b *blocked) wakeReaders() { b.wakeSide(true) }
 
 func (b *blocked) wakeAll() {
+	b.calls.Add(1)
 	b.read.Broadcast()
 	b.write.Broadcast()
 }
@@ -44,7 +59,7 @@ func (t *Stack) block(at **blocked) *blocked {
 	if b == nil {
 		b = &blocked{}
 		b.read.L, b.write.L = &t.mu, &t.mu
-		b.readBy.cond, b.writeBy.cond = &b.read, &b.write
+		b.readBy.of, b.writeBy.of = b, b
 	} else {
 		t.spare = b.next
 		t.spares--
@@ -89,14 +104,10 @@ func (t *Stack) wait(at **blocked, read bool) time.Time {
 	b := t.block(at)
 	b.waiting++
 	t.arm()
-	if read {
-		b.read.Wait()
-	} else {
-		b.write.Wait()
-	}
+	now := t.sleep(b, read)
 	b.waiting--
 	t.unblock(at)
-	return time.Now()
+	return now
 }
 
 // setDeadline changes a deadline, and wakes those whom it concerns.
@@ -109,6 +120,6 @@ func (t *Stack) setDeadline(at **blocked, d *deadline, when time.Time) {
 		d.at = t.host.clock(when)
 		t.host.alarms.set(d, d.at)
 	}
-	d.cond.Broadcast()
+	d.wake(0)
 	t.unblock(at)
 }

@@ -1,6 +1,9 @@
 package stack
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Lent is how many buffers of the host are in use.
 func Lent(h *Host) int { return h.memory.lent }
@@ -13,3 +16,10 @@ func Left(h *Host) (all []string) {
 
 // Kept is how many connections the host keeps for use again.
 func Kept(h *Host) int { return h.pool.Len() }
+
+// PollFor makes calls that wait poll for so long, now.
+func (t *Stack) PollFor(d time.Duration) {
+	t.mu.Lock()
+	t.polls.worth = pollBudget{budget: d, slept: d}
+	t.mu.Unlock()
+}

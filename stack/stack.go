@@ -57,6 +57,7 @@ type Stack struct {
 	turn   int // of the name servers
 
 	readers sync.WaitGroup
+	polls   busyPoll
 }
 
 // New makes a Stack and starts to read from its links, which are its own from then
@@ -106,6 +107,9 @@ func New(c Config) (*Stack, error) {
 	}
 	t.timer = time.AfterFunc(time.Hour, t.tick)
 	t.timer.Stop()
+	for i, l := range t.links {
+		t.pollLink(i, l)
+	}
 	for i := range t.links {
 		t.readers.Add(1)
 		go t.read(i)
@@ -210,19 +214,24 @@ func (t *Stack) read(link int) {
 		if failures++; n > 0 {
 			failures = 0
 		}
-		now := t.lock()
-		if !t.closed {
-			t.host.Receive(now, link, batch[:n])
-		}
-		done := t.closed
-		t.unlock()
-		if done || errors.Is(err, os.ErrClosed) {
+		if !t.take(link, batch[:n]) || errors.Is(err, os.ErrClosed) {
 			return
 		}
 		// Whoever was woken goes first: what came for them is still in the
 		// processor's caches.
 		runtime.Gosched()
 	}
+}
+
+// take gives the host what has come on a link, and reports whether the stack is
+// still there.
+func (t *Stack) take(link int, batch []wire.Packet) bool {
+	now := t.lock()
+	defer t.unlock()
+	if !t.closed {
+		t.host.Receive(now, link, batch)
+	}
+	return !t.closed
 }
 
 // output gives a link what the host sends.
