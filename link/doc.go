@@ -46,10 +46,11 @@
 // [TUNQueue] and [Ethernet] can also be asked for packets without waiting, by
 //
 //	Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error)
+//	Done()
 //
 // Any number of goroutines may call it, also while another waits in Receive, and
 // packets stay in order: those of one call are with deliver before others are read,
-// and while those of a Receive are lent, until the next, Poll has none. What is
+// and while those of a Receive are lent, until the next or Done, Poll has none. What is
 // shown to deliver is good until it returns.
 //
 // # Devices

@@ -53,6 +53,9 @@ func (e *Ethernet) Receive(batch []wire.Packet) (n int, err error) {
 	}
 }
 
+// Done gives back what the last Receive has lent; see the package's documentation.
+func (e *Ethernet) Done() { e.port.done() }
+
 // Poll delivers frames that have come and does not wait; see the package's
 // documentation.
 func (e *Ethernet) Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {

@@ -18,6 +18,9 @@ func openEthernet(EthernetConfig) (*Ethernet, error) { return nil, errors.ErrUns
 // Receive fails.
 func (*Ethernet) Receive([]wire.Packet) (n int, err error) { return 0, errors.ErrUnsupported }
 
+// Done does nothing.
+func (*Ethernet) Done() {}
+
 // Poll fails.
 func (*Ethernet) Poll([]wire.Packet, func([]wire.Packet)) (n int, err error) {
 	return 0, errors.ErrUnsupported

@@ -17,7 +17,7 @@ type polling struct {
 	// for his turn when he is told of packets, and looks again then: so a poll
 	// may leave some behind.
 	turn sync.Mutex
-	lent bool // the turn is receive's, until it is called again
+	lent bool // the turn is receive's, until done or receive is called
 	in   receiving
 	read func(fd uintptr)
 }

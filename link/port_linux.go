@@ -37,16 +37,23 @@ func (o *port) init(raw syscall.RawConn, lower int, socket bool) {
 
 // receive is Receive.
 func (o *port) receive(batch []wire.Packet) (n int, err error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
 	in := &o.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	o.polls.used()
-	if len(batch) == 0 {
-		return 0, nil
-	}
 	in.begin(batch)
 	err = o.raw.Read(in.ready)
 	return in.end(err)
+}
+
+// done is Done.
+func (o *port) done() {
+	o.in.mu.Lock()
+	defer o.in.mu.Unlock()
+	o.polls.used()
 }
 
 // poll is Poll.

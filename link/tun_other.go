@@ -46,6 +46,9 @@ func openTUNQueues(TUNConfig, int) ([]*TUNQueue, error) { return nil, errors.Err
 // Receive fails.
 func (*TUNQueue) Receive([]wire.Packet) (n int, err error) { return 0, errors.ErrUnsupported }
 
+// Done does nothing.
+func (*TUNQueue) Done() {}
+
 // Poll fails.
 func (*TUNQueue) Poll([]wire.Packet, func([]wire.Packet)) (n int, err error) {
 	return 0, errors.ErrUnsupported

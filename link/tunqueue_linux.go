@@ -29,6 +29,9 @@ func (q *TUNQueue) Receive(batch []wire.Packet) (n int, err error) {
 	return n, q.wrap("receive from", err)
 }
 
+// Done gives back what the last Receive has lent; see the package's documentation.
+func (q *TUNQueue) Done() { q.port.done() }
+
 // Poll delivers packets that have come and does not wait; see the package's
 // documentation.
 func (q *TUNQueue) Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {

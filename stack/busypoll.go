@@ -8,11 +8,13 @@ import (
 )
 
 // A pollable link can be asked for what has come while somebody else waits in its
-// Receive.
+// Receive, though not while what that has received is still lent.
 type pollable interface {
 	// Poll gives deliver what has come, if there is anything, and does not
 	// wait. What the packets show is good until deliver returns.
 	Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error)
+	// Done gives back what the last Receive has lent, as the next does.
+	Done()
 }
 
 // busyPoll lets a goroutine that waits for an answer look for it on the links

@@ -46,6 +46,8 @@ func (l *deafLink) Close() error {
 	return l.Pipe.Close()
 }
 
+func (l *deafLink) Done() {}
+
 func (l *deafLink) Poll(batch []wire.Packet, deliver func([]wire.Packet)) (int, error) {
 	select {
 	case b := <-l.come:

@@ -8,10 +8,9 @@ import "github.com/fastopen-go/fastopen/wire"
 // If it has the method HardwareAddr() net.HardwareAddr, its packets are Ethernet
 // frames, and the stack finds the neighbours by ARP and neighbour discovery.
 //
-// If it has the method Poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int,
-// err error), as TUN queues and Ethernet of package link do, a call of the stack that
-// waits looks for packets itself for a short time before it sleeps, where answers
-// tend to come so soon.
+// If it has the methods Poll and Done, as TUN queues and Ethernet of package link do, a
+// call of the stack that waits looks for packets itself for a short time before it
+// sleeps, where answers tend to come so soon.
 type Link interface {
 	// Receive waits for packets, fills as many elements of batch as there
 	// are, and returns how many. What they show is the link's memory, which

@@ -209,6 +209,7 @@ func (t *Stack) read(link int) {
 	defer t.readers.Done()
 	defer t.Do(func(_ time.Time, h *Host) { h.links[link].down = true })
 	batch := make([]wire.Packet, batchSize)
+	shared, _ := t.links[link].(pollable)
 	for failures := 0; failures < 16; {
 		n, err := t.links[link].Receive(batch)
 		if failures++; n > 0 {
@@ -216,6 +217,9 @@ func (t *Stack) read(link int) {
 		}
 		if !t.take(link, batch[:n]) || errors.Is(err, os.ErrClosed) {
 			return
+		}
+		if shared != nil {
+			shared.Done()
 		}
 		// Whoever was woken goes first: what came for them is still in the
 		// processor's caches.
