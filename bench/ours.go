@@ -59,7 +59,8 @@ func ourStack(l stack.Link, addr netip.Addr, w wiring) (*stack.Stack, error) {
 		set.TCP.SendBuffer, set.TCP.ReceiveBuffer, set.TCP.MaxReceiveBuffer = w.buffers, w.buffers, w.buffers
 	}
 	if w.timeWait {
-		set.TCP.TimeWait = time.Second
+		// In a second there are more connections than ports.
+		set.TCP.TimeWait = 100 * time.Millisecond
 	}
 	return stack.New(stack.Config{Settings: set, Links: []stack.Link{l}, Addresses: []netip.Prefix{netip.PrefixFrom(addr, 24)}})
 }

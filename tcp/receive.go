@@ -6,8 +6,8 @@ import (
 	"github.com/fastopen-go/fastopen/wire"
 )
 
-// Receive takes a segment that came for the connection. Its data is copied; the
-// segment is not kept.
+// Receive takes a segment that came for the connection. The segment is not kept, and
+// its data is copied, unless it comes in a Buffer that can be exchanged.
 //
 // https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7
 func (c *Conn) Receive(now time.Time, s *wire.Segment) {
