@@ -196,6 +196,26 @@ func TestRFC1191_6_ChildTooBig(t *testing.T) {
 	h.idle("all")
 }
 
+// The same where there is more to send: it does not go before what was lost, or a peer
+// without SACK would bring that forth a segment each round trip.
+func TestRFC1191_6_ChildTooBigAndMore(t *testing.T) {
+	h := newHarness(t).listen(10)
+	h.recv(0, "S 0:50(50) win 65535 <mss 1460,fo good>")
+	h.accept("child")
+	h.want("SYN-ACK", "S. 0:0(0) ack 51")
+	h.write(40_000)
+	for i := range 10 {
+		h.want("early", sprint(". %d:%d(1460) ack 51", 1+i*1460, 1+(i+1)*1460))
+	}
+	h.at(5)
+	h.icmp(wire.PacketTooBig, 1040, 1)
+	h.idle("neither that nor what is new, before the handshake is complete")
+	h.recv(10, ". 51:51(0) ack 1 win 65535")
+	for i := range 10 {
+		h.want("again", sprint(". %d:%d(1000) ack 51", 1+i*1000, 1+(i+1)*1000))
+	}
+}
+
 // RFC 9040 section 6 before RFC 6298 (5.7): after a SYN that was lost, the timeout
 // comes from what is remembered of the path, if anything is.
 func TestRFC9040_6_AfterLostSYN(t *testing.T) {

@@ -68,7 +68,12 @@ func (c *Conn) sendData(t instant) (wire.Segment, bool) {
 			return s, true
 		}
 	}
-	if c.board.lostBytes != c.board.pendingBytes && c.state != SynReceived {
+	if c.board.lostBytes != c.board.pendingBytes {
+		if c.state == SynReceived {
+			// Only the SYN-ACK is sent again before the handshake is done,
+			// and what is new must not go before what was lost.
+			return wire.Segment{}, false
+		}
 		if s, ok := c.resendLost(t); ok {
 			return s, true
 		}
