@@ -55,16 +55,13 @@ func (t *Stack) block(at **blocked) *blocked {
 	if *at != nil {
 		return *at
 	}
-	b := t.spare
-	if b == nil {
+	b, ok := t.spares.Take()
+	if !ok {
 		b = &blocked{}
 		b.read.L, b.write.L = &t.mu, &t.mu
 		b.readBy.of, b.writeBy.of = b, b
-	} else {
-		t.spare = b.next
-		t.spares--
 	}
-	b.prev, b.next = nil, t.blocks
+	b.next = t.blocks
 	if b.next != nil {
 		b.next.prev = b
 	}
@@ -91,10 +88,8 @@ func (t *Stack) unblock(at **blocked) {
 	}
 	b.prev, b.next = nil, nil
 	*at = nil
-	if t.spares < 1024 {
-		b.next = t.spare
-		t.spare = b
-		t.spares++
+	if t.spares.Len() < 1024 {
+		t.spares.Put(b)
 	}
 }
 

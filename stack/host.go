@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/fastopen-go/fastopen/internal/pile"
 	"github.com/fastopen-go/fastopen/tcp"
 	"github.com/fastopen-go/fastopen/tfo"
 	"github.com/fastopen-go/fastopen/wire"
@@ -42,8 +43,7 @@ type Host struct {
 	waits     table[*waiting]
 	oldest    *waiting // those in TIME-WAIT, in the order in which they end
 	newest    *waiting
-	spare     *waiting // those that were, each leading to the next
-	spares    int
+	spares    pile.Pile[*waiting] // those that were
 	waitPlace int32
 	trimPlace int32
 	listeners map[netip.AddrPort]*Socket

@@ -142,7 +142,7 @@ func TestWaitAgain(t *testing.T) {
 		if _, waits := w.a.Sockets(); waits != 0 {
 			t.Fatalf("round %d: %d are still waiting", round, waits)
 		}
-		if n := w.a.spares; n > sparesMost || n < waitsAtOnce {
+		if n := w.a.spares.Len(); n > sparesMost || n < waitsAtOnce {
 			t.Errorf("round %d: %d are kept", round, n)
 		}
 	}

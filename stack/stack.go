@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fastopen-go/fastopen/internal/pile"
 	"github.com/fastopen-go/fastopen/tfo"
 	"github.com/fastopen-go/fastopen/wire"
 )
@@ -51,8 +52,7 @@ type Stack struct {
 	armed  int64 // when the timer fires, of the host's clock; 0 is not
 	closed bool
 	blocks *blocked // all that are in use
-	spare  *blocked
-	spares int
+	spares pile.Pile[*blocked]
 	dns    []netip.AddrPort
 	turn   int // of the name servers
 

@@ -24,15 +24,14 @@ func (h *Host) addWait(now time.Time, f flow, record tcp.Wait) {
 		return
 	}
 	h.stats.TimeWaits++
-	if h.spare == nil {
+	w, ok := h.spares.Take()
+	if !ok {
 		some := make([]waiting, waitsAtOnce)
-		for i := range some {
-			h.dropWait(&some[i])
+		for i := range some[1:] {
+			h.spares.Put(&some[1+i])
 		}
+		w = &some[0]
 	}
-	w := h.spare
-	h.spare = w.next
-	h.spares--
 	w.f, w.Wait = f, record
 	h.waits.add(w)
 	h.enqueueWait(w)
@@ -89,9 +88,8 @@ func (e *waitEnd) wake(at int64) {
 // dropWait keeps w, which nothing refers to any more, to be used again.
 func (h *Host) dropWait(w *waiting) {
 	*w = waiting{}
-	if h.spares < sparesMost {
-		w.next, h.spare = h.spare, w
-		h.spares++
+	if h.spares.Len() < sparesMost {
+		h.spares.Put(w)
 	}
 }
 
