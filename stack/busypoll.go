@@ -27,23 +27,23 @@ type pollable interface {
 // Only one goroutine polls at a time, and nobody on a single processor, where the
 // answer could not be made meanwhile.
 type busyPoll struct {
-	links   []pollable
-	deliver []func([]wire.Packet) // for each of them
-	batch   []wire.Packet
-	busy    bool
-	worth   pollBudget
+	links []polled
+	batch []wire.Packet
+	busy  bool
+	worth pollBudget
+}
+
+// polled is a link and what takes its packets.
+type polled struct {
+	pollable
+	deliver func([]wire.Packet)
 }
 
 // pollLink makes a link one that is polled, if it can be.
 func (t *Stack) pollLink(i int, l Link) {
-	p, ok := l.(pollable)
-	if !ok {
-		return
+	if p, ok := l.(pollable); ok {
+		t.polls.links = append(t.polls.links, polled{p, func(batch []wire.Packet) { t.take(i, batch) }})
 	}
-	t.polls.links = append(t.polls.links, p)
-	t.polls.deliver = append(t.polls.deliver, func(batch []wire.Packet) {
-		t.take(i, batch)
-	})
 }
 
 // sleep gives the lock up until b is called.
@@ -78,8 +78,8 @@ func (t *Stack) poll(b *blocked, calls uint32, began time.Time, budget time.Dura
 	t.mu.Unlock()
 	for b.calls.Load() == calls && time.Since(began) < budget {
 		n := 0
-		for i, l := range p.links {
-			k, _ := l.Poll(p.batch, p.deliver[i]) // Receive hears of errors
+		for _, l := range p.links {
+			k, _ := l.Poll(p.batch, l.deliver) // Receive hears of errors
 			n += k
 		}
 		if n > 0 && b.calls.Load() == calls {
