@@ -250,8 +250,19 @@ func literal(network, address string) (netip.AddrPort, bool) {
 		return p, false
 	}
 	p = netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
-	is4, family := p.Addr().Is4(), network[len(network)-1]
-	return p, !(family == '4' && !is4 || family == '6' && is4)
+	return p, suits(network, p.Addr())
+}
+
+// suits reports whether an address is of the family that a network is of, if that
+// is of one.
+func suits(network string, a netip.Addr) bool {
+	switch network[len(network)-1] {
+	case '4':
+		return a.Is4()
+	case '6':
+		return !a.Is4()
+	}
+	return true
 }
 
 // resolve finds the addresses of what is to be dialed.
@@ -286,10 +297,9 @@ func (t *Stack) resolve(ctx context.Context, network, address string) ([]netip.A
 	var all []netip.AddrPort
 	for _, a := range found {
 		a = a.Unmap()
-		if family == "4" && !a.Is4() || family == "6" && a.Is4() {
-			continue
+		if suits(network, a) {
+			all = append(all, netip.AddrPortFrom(a, uint16(port)))
 		}
-		all = append(all, netip.AddrPortFrom(a, uint16(port)))
 	}
 	if len(all) == 0 {
 		return nil, &net.AddrError{Err: "no suitable address", Addr: host}

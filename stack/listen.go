@@ -193,7 +193,7 @@ func parseLocal(network, protocol, address string) (netip.AddrPort, error) {
 	case family == "6":
 		a = netip.IPv6Unspecified()
 	}
-	if a.IsValid() && (family == "4" && !a.Is4() || family == "6" && a.Is4()) {
+	if a.IsValid() && !suits(network, a) {
 		return netip.AddrPort{}, &net.AddrError{Err: "the address is not of the network's family", Addr: address}
 	}
 	return netip.AddrPortFrom(a, uint16(port)), nil
