@@ -51,12 +51,10 @@ func (p *Pool) Trim() {
 }
 
 func (p *Pool) conn() *Conn {
-	if p != nil {
-		if c, ok := p.conns.Take(); ok {
-			return c
-		}
+	if p == nil {
+		return &Conn{}
 	}
-	return &Conn{}
+	return lastOrNew(&p.conns)
 }
 
 func (p *Pool) putConn(c *Conn) {
@@ -67,12 +65,10 @@ func (p *Pool) putConn(c *Conn) {
 }
 
 func (p *Pool) dialing() *dialing {
-	if p != nil {
-		if d, ok := p.dials.Take(); ok {
-			return d
-		}
+	if p == nil {
+		return &dialing{}
 	}
-	return &dialing{}
+	return lastOrNew(&p.dials)
 }
 
 func (p *Pool) putDialing(d *dialing) {
@@ -80,4 +76,12 @@ func (p *Pool) putDialing(d *dialing) {
 		*d = dialing{}
 		p.dials.Put(d)
 	}
+}
+
+// lastOrNew takes what was put back last, or makes one.
+func lastOrNew[T any](p *pile.Pile[*T]) *T {
+	if x, ok := p.Take(); ok {
+		return x
+	}
+	return new(T)
 }
