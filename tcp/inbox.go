@@ -61,14 +61,12 @@ func (q *inbox) link(b *wire.Buffer) {
 // fill adds p to the chain by copying it.
 func (q *inbox) fill(m Memory, p []byte) {
 	for len(p) > 0 {
-		room := cap(q.last.Data) - len(q.last.Data)
-		if room == 0 {
+		if q.last == nil || len(q.last.Data) == cap(q.last.Data) {
 			b := m.GetBuffer()
 			b.Data = b.Memory[:0]
 			q.link(b)
-			room = cap(b.Data)
 		}
-		k := min(room, len(p))
+		k := min(cap(q.last.Data)-len(q.last.Data), len(p))
 		q.last.Data = append(q.last.Data, p[:k]...)
 		q.last.Total += k
 		p = p[k:]
@@ -83,10 +81,9 @@ func (q *inbox) spill(m Memory) bool {
 	if q.n > spillMost {
 		return false
 	}
-	b := m.GetBuffer()
 	x, y := q.view(0, q.n)
-	b.Data = append(append(b.Memory[:0], x...), y...)
-	q.link(b)
+	q.fill(m, x)
+	q.fill(m, y)
 	q.ring.discard(m, q.n, false)
 	return true
 }
