@@ -329,7 +329,7 @@ func (c *Conn) stampOptions(t instant, s *wire.Segment) {
 		s.Options.Timestamps = true
 		s.Options.TSVal, s.Options.TSEcr = c.tsval(t), c.rcv.recent
 	}
-	if c.is(useSACK) && (!c.asm.empty() || c.asm.repeats()) {
+	if c.is(useSACK) && c.Gap() {
 		room := (wire.MaxOptionsLen - 4 - s.Options.Len()) / 8
 		c.asm.blocks(&s.Options, room)
 	}
