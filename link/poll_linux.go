@@ -52,21 +52,18 @@ func (l *polling) used() {
 	}
 }
 
-// init makes the memory that is polled into.
+// init readies for calls of poll.
 func (l *polling) init(lower int, socket bool) {
 	l.in.init(lower, socket)
 	l.read = func(fd uintptr) { l.in.ready(fd) }
 }
 
 // poll is Poll.
-func (l *polling) poll(raw syscall.RawConn, lower int, socket bool, batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {
+func (l *polling) poll(raw syscall.RawConn, batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {
 	if len(batch) == 0 || !l.turn.TryLock() {
 		return 0, nil // who has the turn takes what has come
 	}
 	defer l.turn.Unlock()
-	if l.read == nil {
-		l.init(lower, socket)
-	}
 	in := &l.in
 	in.begin(batch)
 	// Not raw.Read, which is the other's as long as he waits.

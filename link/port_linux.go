@@ -14,19 +14,19 @@ import (
 // A port reads and writes packets with virtio-net headers through a file
 // descriptor: a queue of a TUN device, or a packet socket.
 type port struct {
-	raw    syscall.RawConn
-	lower  int  // bytes before the IP header: 14 on Ethernet
-	socket bool // it can be asked for several packets at once
-	in     receiving
-	polls  polling
-	outs   sync.Pool // of *sending, for each goroutine that sends
-	drops  atomic.Uint64
+	raw   syscall.RawConn
+	in    receiving
+	polls polling
+	outs  sync.Pool // of *sending, for each goroutine that sends
+	drops atomic.Uint64
 }
 
-// init readies a port; a socket can be asked for several packets at once.
+// init readies a port with lower bytes before the IP header, 14 on Ethernet; a
+// socket can be asked for several packets at once.
 func (o *port) init(raw syscall.RawConn, lower int, socket bool) {
-	o.raw, o.lower, o.socket = raw, lower, socket
+	o.raw = raw
 	o.in.init(lower, socket)
+	o.polls.init(lower, socket)
 	o.in.ready = o.polls.queued(o.in.ready)
 	o.outs.New = func() any {
 		s := &sending{lower: lower, drops: &o.drops}
@@ -58,7 +58,7 @@ func (o *port) done() {
 
 // poll is Poll.
 func (o *port) poll(batch []wire.Packet, deliver func([]wire.Packet)) (n int, err error) {
-	return o.polls.poll(o.raw, o.lower, o.socket, batch, deliver)
+	return o.polls.poll(o.raw, batch, deliver)
 }
 
 // send is Send.
